@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cleave/core/random.hpp>
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <ATen/core/Tensor.h>
+
+namespace cleave::data {
+
+/// The two official parts of a data set. Everything the search sees is cut from `Train`.
+enum class Part { Train, Test };
+
+struct ImageShape {
+  std::int64_t channels = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+
+  friend bool operator==(const ImageShape&, const ImageShape&) = default;
+};
+
+/// Normalised images [B, C, H, W] in the data set's scalar type and labels [B] (int64), on the
+/// data set's device.
+struct Batch {
+  at::Tensor images;
+  at::Tensor labels;
+};
+
+/// A source of labelled images that can be asked for any images by number.
+///
+/// Requirements on a const object:
+///   1. `name()`: a short stable name, e.g. "cifar10".
+///   2. `classes()`: number of classes; labels lie in [0, classes()).
+///   3. `shape()`: the shape every batch has.
+///   4. `labels(part)`: all labels of a part, on the host; its size is the part's size.
+///   5. `batch(part, indices, augment, stream)`: those images, in that order; `augment` asks for
+///      the set's training augmentation, drawn from `stream` only.
+/// Laws: a batch depends on its arguments alone, so any number of workers gives the same run;
+/// without `augment`, the stream does not matter.
+/// Accepted: a struct over two in-memory tensors (examples/custom_data.cpp). Rejected: one whose
+/// `batch` draws from a global generator's state through a non-const call.
+/// Models: data::InMemory (digits, CIFAR).
+template <class D>
+concept DataSet =
+    requires(const D& data, Part part, std::span<const std::int64_t> indices, bool augment,
+             Stream stream) {
+      { data.name() } -> std::convertible_to<std::string_view>;
+      { data.classes() } -> std::convertible_to<std::int64_t>;
+      { data.shape() } -> std::convertible_to<ImageShape>;
+      { data.labels(part) } -> std::convertible_to<std::span<const std::int64_t>>;
+      { data.batch(part, indices, augment, stream) } -> std::same_as<Batch>;
+    };
+
+}  // namespace cleave::data
