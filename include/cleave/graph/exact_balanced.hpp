@@ -1,29 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cleave/graph/concept.hpp>
-#include <cmath>
+#include <cleave/graph/ties.hpp>
 #include <limits>
 
 namespace cleave::graph {
-
-/// Two cuts closer than this times the sum of all |s(i, j)|, i < j, are a tie: above the rounding
-/// error of a sum of a few hundred terms, far below any difference a measurement can mean.
-inline constexpr double tie_tolerance = 1e-12;
-
-/// Absolute width of a tie for one matrix.
-[[nodiscard]] inline double tie_width(const SimilarityMatrix& similarity) {
-  double magnitude = 0.0;
-  for (std::size_t j = 1; j < similarity.size(); ++j)
-    for (std::size_t i = 0; i < j; ++i) magnitude += std::abs(similarity(i, j));
-  return tie_tolerance * magnitude;
-}
-
-/// Throws `ValueError` unless 1 <= groups <= vertices.
-inline void check_group_count(std::string_view policy, std::size_t vertices, std::size_t groups) {
-  if (groups == 0 || groups > vertices)
-    throw ValueError(fmt::format("{}: {} groups of {} vertices, 1 to {} are possible", policy,
-                                 groups, vertices, vertices));
-}
 
 /// The least cut into `groups` balanced groups, floor(n/B) <= |group| <= ceil(n/B): the rule of
 /// the paper. Exact, for any number of groups and similarities of any sign. Balanced group sizes
