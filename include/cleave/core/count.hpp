@@ -6,7 +6,8 @@
 namespace cleave {
 
 /// An exact number of architectures. The DARTS space alone has 8^28, far above 2^64.
-using Count = unsigned __int128;
+/// (`__extension__`: g++ warns of the type under -Wpedantic.)
+__extension__ using Count = unsigned __int128;
 
 /// Decimal digits of a count (fmt 9 prints no 128-bit integers portably).
 [[nodiscard]] inline std::string to_string(Count value) {

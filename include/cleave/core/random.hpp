@@ -54,11 +54,12 @@ class Stream {
 
   /// Uniform in {0, ..., bound-1}, unbiased (Lemire, TOMACS 2019). `bound` must be positive.
   constexpr std::uint64_t below(std::uint64_t bound) noexcept {
-    auto product = static_cast<unsigned __int128>((*this)()) * bound;
+    __extension__ using Wide = unsigned __int128;
+    auto product = static_cast<Wide>((*this)()) * bound;
     if (static_cast<std::uint64_t>(product) < bound) {
       const std::uint64_t threshold = -bound % bound;
       while (static_cast<std::uint64_t>(product) < threshold)
-        product = static_cast<unsigned __int128>((*this)()) * bound;
+        product = static_cast<Wide>((*this)()) * bound;
     }
     return static_cast<std::uint64_t>(product >> 64);
   }
