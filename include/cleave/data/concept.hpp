@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cleave/core/random.hpp>
+#include <cleave/data/image_shape.hpp>
 #include <concepts>
 #include <cstdint>
 #include <span>
@@ -12,14 +13,6 @@ namespace cleave::data {
 
 /// The two official parts of a data set. Everything the search sees is cut from `Train`.
 enum class Part { Train, Test };
-
-struct ImageShape {
-  std::int64_t channels = 0;
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-
-  friend bool operator==(const ImageShape&, const ImageShape&) = default;
-};
 
 /// Normalised images [B, C, H, W] in the data set's scalar type and labels [B] (int64), on the
 /// data set's device.
