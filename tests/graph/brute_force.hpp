@@ -17,8 +17,7 @@ struct Best {
 };
 
 inline bool balanced(const std::vector<std::size_t>& sizes, std::size_t n, std::size_t groups) {
-  return sizes.size() == groups &&
-         std::all_of(sizes.begin(), sizes.end(), [&](std::size_t size) {
+  return sizes.size() == groups && std::all_of(sizes.begin(), sizes.end(), [&](std::size_t size) {
            return size * groups + groups > n && size * groups < n + groups;
          });
 }
@@ -48,8 +47,8 @@ Best least_cut(const cleave::graph::SimilarityMatrix& similarity, Allowed allowe
       all.push_back({cut, groups});
     }
     const auto can_grow = [&](std::size_t v) {
-      return v > 0 && label[v] <= *std::max_element(label.begin(), label.begin() +
-                                                                       static_cast<std::ptrdiff_t>(v));
+      return v > 0 && label[v] <= *std::max_element(label.begin(),
+                                                    label.begin() + static_cast<std::ptrdiff_t>(v));
     };
     std::size_t v = n - 1;
     while (v > 0 && !can_grow(v)) label[v--] = 0;

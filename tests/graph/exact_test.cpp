@@ -28,14 +28,14 @@ std::string refusal(const Policy& policy, const SimilarityMatrix& similarity, st
 }
 
 SimilarityMatrix constant(std::size_t n, double value) {
-  return SimilarityMatrix(Eigen::MatrixXd::Constant(static_cast<Eigen::Index>(n),
-                                                    static_cast<Eigen::Index>(n), value));
+  return SimilarityMatrix(
+      Eigen::MatrixXd::Constant(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n), value));
 }
 
 /// Vertex v belongs to block v mod blocks; 0.9 within a block, 0.1 across, plus small noise.
 SimilarityMatrix planted(std::size_t n, std::size_t blocks, Stream& stream, Groups& truth) {
-  Eigen::MatrixXd values = Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(n),
-                                                     static_cast<Eigen::Index>(n));
+  Eigen::MatrixXd values =
+      Eigen::MatrixXd::Identity(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n));
   truth.assign(blocks, {});
   for (std::size_t i = 0; i < n; ++i) {
     truth[i % blocks].push_back(i);
@@ -60,9 +60,8 @@ TEST_CASE("the exact balanced cut equals brute force for every number of groups"
       for (std::size_t trial = 0; trial < 80; ++trial) {
         const auto similarity = random_similarity(n, stream);
         const auto found = ExactBalanced{}(similarity, groups, stream);
-        const auto expected = brute_force::least_cut(similarity, [&](const auto& sizes) {
-          return brute_force::balanced(sizes, n, groups);
-        });
+        const auto expected = brute_force::least_cut(
+            similarity, [&](const auto& sizes) { return brute_force::balanced(sizes, n, groups); });
         REQUIRE(found.cut() == Approx(expected.cut).margin(1e-12));
         REQUIRE(found.groups() == expected.groups);
         ++compared;
@@ -97,8 +96,8 @@ TEST_CASE("the global minimum cut equals brute force on non-negative weights") {
         values = (values.array() < 0.6).select(0.0, values);
       const SimilarityMatrix similarity(values);
       const auto found = GlobalMinCut{}(similarity, 2, stream);
-      const auto expected = brute_force::least_cut(
-          similarity, [](const auto& sizes) { return sizes.size() == 2; });
+      const auto expected =
+          brute_force::least_cut(similarity, [](const auto& sizes) { return sizes.size() == 2; });
       REQUIRE(found.cut() == Approx(expected.cut).margin(1e-12));
       if (trial % 2 == 0) REQUIRE(found.groups() == expected.groups);
     }
@@ -154,8 +153,7 @@ TEST_CASE("ties go to the smallest canonical groups") {
     CAPTURE(value);
     CHECK(ExactBalanced{}(constant(5, value), 2, stream).text() == "{0,1|2,3,4}");
     CHECK(ExactBalanced{}(constant(7, value), 3, stream).text() == "{0,1|2,3|4,5,6}");
-    CHECK(ExactBalanced{}(constant(12, value), 4, stream).text() ==
-          "{0,1,2|3,4,5|6,7,8|9,10,11}");
+    CHECK(ExactBalanced{}(constant(12, value), 4, stream).text() == "{0,1,2|3,4,5|6,7,8|9,10,11}");
     CHECK(ExactTwoWay{.min_size = 3}(constant(6, value), 2, stream).text() == "{0,1,2|3,4,5}");
   }
   CHECK(ExactTwoWay{}(constant(6, 0.0), 2, stream).text() == "{0|1,2,3,4,5}");
@@ -175,12 +173,11 @@ TEST_CASE("ties are found although sums round: brute force over matrices of few 
         values(i, j) = values(j, i) = 0.1 * static_cast<double>(stream.below(4)) - 0.1;
     const SimilarityMatrix similarity(values);
     const std::size_t groups = 1 + stream.below(n);
-    const auto balanced = brute_force::least_cut(similarity, [&](const auto& sizes) {
-      return brute_force::balanced(sizes, n, groups);
-    });
+    const auto balanced = brute_force::least_cut(
+        similarity, [&](const auto& sizes) { return brute_force::balanced(sizes, n, groups); });
     REQUIRE(ExactBalanced{}(similarity, groups, stream).groups() == balanced.groups);
-    const auto two_way = brute_force::least_cut(
-        similarity, [](const auto& sizes) { return sizes.size() == 2; });
+    const auto two_way =
+        brute_force::least_cut(similarity, [](const auto& sizes) { return sizes.size() == 2; });
     REQUIRE(ExactTwoWay{}(similarity, 2, stream).groups() == two_way.groups);
   }
 }
@@ -244,13 +241,15 @@ TEST_CASE("what the exact policies cannot do is refused with the reason") {
 
 TEST_CASE("the exact policies keep the laws of a partitioner") {
   CHECK(check_partitioner(ExactBalanced{}, {}) == std::vector<std::string>{});
-  CHECK(check_partitioner(ExactTwoWay{}, {.min_vertices = 2, .max_vertices = 10,
-                                          .only_groups = 2}) == std::vector<std::string>{});
+  CHECK(
+      check_partitioner(ExactTwoWay{}, {.min_vertices = 2, .max_vertices = 10, .only_groups = 2}) ==
+      std::vector<std::string>{});
   CHECK(check_partitioner(ExactTwoWay{.min_size = 2, .max_size = 3},
                           {.min_vertices = 4, .max_vertices = 10, .only_groups = 2}) ==
         std::vector<std::string>{});
-  CHECK(check_partitioner(GlobalMinCut{}, {.min_vertices = 2, .max_vertices = 12,
-                                           .only_groups = 2, .non_negative = true}) ==
+  CHECK(check_partitioner(
+            GlobalMinCut{},
+            {.min_vertices = 2, .max_vertices = 12, .only_groups = 2, .non_negative = true}) ==
         std::vector<std::string>{});
 }
 

@@ -39,8 +39,7 @@ TEST_CASE("a similarity matrix refuses what no cut can use, naming the entry") {
     return message_of([&] { (void)SimilarityMatrix(values); });
   };
   CHECK(refused(Eigen::MatrixXd()) == "similarity matrix: empty, at least 1 x 1 is needed");
-  CHECK(refused(Eigen::MatrixXd::Zero(2, 3)) ==
-        "similarity matrix: 2 x 3, a square one is needed");
+  CHECK(refused(Eigen::MatrixXd::Zero(2, 3)) == "similarity matrix: 2 x 3, a square one is needed");
 
   Eigen::MatrixXd values = Eigen::MatrixXd::Identity(3, 3);
   values(1, 2) = std::numeric_limits<double>::quiet_NaN();

@@ -16,11 +16,14 @@ concept HasName = requires {
 
 /// Atom: a const P maps (similarity, group count, stream) to a `Partition`.
 template <class P>
-concept PartitionsGroups =
-    requires(const P& partitioner, const SimilarityMatrix& similarity, std::size_t groups,
-             Stream& stream) {
-      { partitioner(similarity, groups, stream) } -> std::same_as<Partition>;
-    };
+concept PartitionsGroups = requires(const P& partitioner, const SimilarityMatrix& similarity,
+                                    std::size_t groups, Stream& stream) {
+  { partitioner(similarity, groups, stream) } -> std::same_as<Partition>;
+};
+
+/// The same atom under the short name that hosts read well with.
+template <class P>
+concept Partitions = PartitionsGroups<P>;
 
 /// A rule that decides which options of a decision go on sharing weights.
 ///

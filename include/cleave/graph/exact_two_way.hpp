@@ -37,9 +37,9 @@ struct ExactTwoWay {
           fmt::format("{}: {} vertices, at most {} are possible (use Spectral or GlobalMinCut)",
                       name, n, max_vertices));
     if (min_size == 0 || min_size > max_size || min_size > n / 2)
-      throw ValueError(fmt::format(
-          "{}: smaller group of {} to {} vertices, {} vertices allow 1 to {}", name, min_size,
-          max_size == unbounded ? n / 2 : max_size, n, n / 2));
+      throw ValueError(
+          fmt::format("{}: smaller group of {} to {} vertices, {} vertices allow 1 to {}", name,
+                      min_size, max_size == unbounded ? n / 2 : max_size, n, n / 2));
     Search search(similarity, min_size, std::min(max_size, n / 2));
     return Partition(similarity, search.run());
   }

@@ -38,9 +38,8 @@ struct GlobalMinCut {
     }
     while (left.size() > 1) cuts.push_back(run_phase(weight, merged, left));
 
-    const auto least =
-        std::min_element(cuts.begin(), cuts.end(),
-                         [](const auto& a, const auto& b) { return a.cost < b.cost; });
+    const auto least = std::min_element(
+        cuts.begin(), cuts.end(), [](const auto& a, const auto& b) { return a.cost < b.cost; });
     const double threshold = least->cost + tie_width(similarity);
     Groups best;
     for (const auto& cut : cuts) {
@@ -67,18 +66,16 @@ struct GlobalMinCut {
     std::size_t last = waiting.front();
     std::size_t before_last = last;
     while (!waiting.empty()) {
-      const auto next =
-          std::max_element(waiting.begin(), waiting.end(), [&](std::size_t a, std::size_t b) {
-            return attachment[a] < attachment[b];
-          });
+      const auto next = std::max_element(
+          waiting.begin(), waiting.end(),
+          [&](std::size_t a, std::size_t b) { return attachment[a] < attachment[b]; });
       before_last = last;
       last = *next;
       waiting.erase(next);
       for (const auto v : waiting) attachment[v] += weight(at(v), at(last));
     }
     PhaseCut cut{attachment[last], merged[last]};
-    merged[before_last].insert(merged[before_last].end(), merged[last].begin(),
-                               merged[last].end());
+    merged[before_last].insert(merged[before_last].end(), merged[last].begin(), merged[last].end());
     left.erase(std::find(left.begin(), left.end(), last));
     for (const auto v : left) {
       if (v == before_last) continue;

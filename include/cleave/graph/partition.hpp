@@ -94,8 +94,7 @@ class Partition {
 
  private:
   /// Group number of each of n vertices; throws when `groups` do not cover them exactly once.
-  [[nodiscard]] static std::vector<std::size_t> group_numbers(std::size_t n,
-                                                              const Groups& groups) {
+  [[nodiscard]] static std::vector<std::size_t> group_numbers(std::size_t n, const Groups& groups) {
     constexpr auto none = static_cast<std::size_t>(-1);
     std::vector<std::size_t> number(n, none);
     for (std::size_t g = 0; g < groups.size(); ++g) {

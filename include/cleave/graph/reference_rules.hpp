@@ -44,7 +44,8 @@ template <class Score>
     best = std::max(best, score(candidate));
     return false;
   });
-  const double threshold = best - tie_tolerance * static_cast<double>(n * n) - tie_width(similarity);
+  const double threshold =
+      best - tie_tolerance * static_cast<double>(n * n) - tie_width(similarity);
   Groups found;
   visit([&](const Partition& candidate) {
     if (score(candidate) < threshold) return false;

@@ -69,8 +69,7 @@ struct Spectral {
     const double threshold = least + tie_width(similarity);
     const Partition* best = nullptr;
     for (const auto& partition : partitions)
-      if (partition.cut() <= threshold &&
-          (best == nullptr || partition.groups() < best->groups()))
+      if (partition.cut() <= threshold && (best == nullptr || partition.groups() < best->groups()))
         best = &partition;
     return *best;
   }
@@ -94,7 +93,10 @@ struct Spectral {
     centred.colwise() -= row_mean;
     centred.rowwise() -= row_mean.transpose();
     centred.array() += mean;
-    return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(centred).eigenvectors().rowwise().reverse();
+    return Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>(centred)
+        .eigenvectors()
+        .rowwise()
+        .reverse();
   }
 
   static std::vector<std::size_t> sorted(const std::vector<std::size_t>& vertices,

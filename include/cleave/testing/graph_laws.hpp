@@ -15,18 +15,17 @@ namespace cleave::testing {
 struct PartitionerLaws {
   std::size_t min_vertices = 1;
   std::size_t max_vertices = 8;
-  std::size_t only_groups = 0;    ///< the one number of groups it makes; 0: any
-  bool ignores_groups = false;    ///< the number asked for has no effect (`graph::Singletons`)
-  bool random = false;            ///< draws from the stream
-  bool equivariant = true;        ///< relabelled vertices give relabelled groups (without ties)
-  bool non_negative = false;      ///< refuses negative similarities
-  std::size_t trials = 10;        ///< random matrices for each number of vertices and groups
+  std::size_t only_groups = 0;  ///< the one number of groups it makes; 0: any
+  bool ignores_groups = false;  ///< the number asked for has no effect (`graph::Singletons`)
+  bool random = false;          ///< draws from the stream
+  bool equivariant = true;      ///< relabelled vertices give relabelled groups (without ties)
+  bool non_negative = false;    ///< refuses negative similarities
+  std::size_t trials = 10;      ///< random matrices for each number of vertices and groups
   std::uint64_t seed = 0;
 };
 
 /// A random matrix with standard normal entries, or uniform in [0, 1) when `non_negative`.
-[[nodiscard]] inline graph::SimilarityMatrix random_similarity(std::size_t vertices,
-                                                               Stream& stream,
+[[nodiscard]] inline graph::SimilarityMatrix random_similarity(std::size_t vertices, Stream& stream,
                                                                bool non_negative = false) {
   const auto n = static_cast<Eigen::Index>(vertices);
   Eigen::MatrixXd values = Eigen::MatrixXd::Identity(n, n);
@@ -101,9 +100,9 @@ struct PartitionerLaws {
 /// The laws of `graph::Partitioner` on random matrices, for your own partitioner as for ours.
 /// Returns the broken laws as sentences, each kind once; empty when all hold.
 template <class P>
-  requires(graph::is_partitioner<P>())
-[[nodiscard]] std::vector<std::string> check_partitioner(const P& partitioner,
-                                                         PartitionerLaws laws = {}) {
+requires(graph::is_partitioner<P>())
+    [[nodiscard]] std::vector<std::string> check_partitioner(const P& partitioner,
+                                                             PartitionerLaws laws = {}) {
   std::vector<std::string> broken;
   const auto report = [&](const std::string& law, std::size_t n, std::size_t groups) {
     const auto known = [&](const auto& text) { return text.starts_with(law + ":"); };
