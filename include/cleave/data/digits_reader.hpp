@@ -4,7 +4,7 @@
 #include <cleave/data/base64.hpp>
 #include <cleave/data/digits_bytes.hpp>
 #include <cleave/data/inflate.hpp>
-#include <cleave/data/raw_images.hpp>
+#include <cleave/data/parts.hpp>
 #include <cleave/data/stratified.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +15,6 @@ namespace cleave::data {
 
 inline constexpr std::size_t digits_count = 1797;
 inline constexpr std::size_t digits_train_count = 1438;  ///< the other 359 are 20 %
-
-struct DigitsParts {
-  RawImages train;
-  RawImages test;
-};
 
 /// All 1,797 embedded digits in the order of the UCI file, 8 x 8, values 0 to 16. 1 ms.
 [[nodiscard]] inline RawImages read_digits() {
@@ -39,10 +34,10 @@ struct DigitsParts {
 /// last (359, 20 %) test. The file is ordered by writer, so that most test images come from
 /// writers that training has not seen; a random cut would be easier (one nearest neighbour is
 /// right on 98.6 % of a spread test part, on 95.5 % of this one).
-[[nodiscard]] inline DigitsParts read_digits_parts() {
+[[nodiscard]] inline RawParts read_digits_parts() {
   const auto all = read_digits();
   const auto train = first_of_each_class(all.labels, digits_train_count);
-  DigitsParts parts;
+  RawParts parts;
   parts.train.shape = parts.test.shape = all.shape;
   auto next = train.begin();
   for (std::size_t i = 0; i < all.count(); ++i) {
