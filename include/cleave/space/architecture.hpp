@@ -14,6 +14,14 @@ namespace cleave {
 /// One option per decision: a point of the space. Regular value type, `decision_count` bytes.
 template <class Space>
 class Architecture {
+  static_assert(HasDecisions<Space>,
+                "cleave: a search space needs the static members `name` (text) and "
+                "`decision_count` (a constant of at least 1); see docs/policies.md#search-space");
+  static_assert(HasOptions<Space>,
+                "cleave: a search space needs the static functions `option_count(DecisionId)`, "
+                "constexpr, and `option_name(DecisionId, OptionId)`; see "
+                "docs/policies.md#search-space");
+
  public:
   static constexpr std::size_t size = Space::decision_count;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cleave/space/restriction.hpp>
+#include <cmath>
 #include <concepts>
 #include <span>
 #include <string>
@@ -54,7 +55,8 @@ template <SearchSpace S>
 
 /// The genotype a table of option weights stands for. `weights`: [decision_count, max_options],
 /// row-major; entries of options outside the restriction are ignored. Default: the heaviest
-/// option of every decision, the lower id on a tie; never reads NaN as the largest.
+/// option of every decision, the lower id on a tie. NaN is never the largest; a decision with
+/// nothing but NaN, like a table of another size, throws `ValueError`.
 template <SearchSpace S>
 [[nodiscard]] Genotype<S> derive(std::span<const double> weights, const Restriction<S>& allowed) {
   if (weights.size() != S::decision_count * max_options<S>)
@@ -69,7 +71,11 @@ template <SearchSpace S>
       OptionId best = allowed[decision].nth(0);
       const auto row = weights.subspan(d * max_options<S>, max_options<S>);
       for (const auto option : allowed[decision])
-        if (row[option.index()] > row[best.index()]) best = option;
+        if (row[option.index()] > row[best.index()] || std::isnan(row[best.index()]))
+          best = option;
+      if (std::isnan(row[best.index()]))
+        throw ValueError(fmt::format("{}: every weight of {} is NaN", S::name,
+                                     decision_name<S>(decision)));
       result.set(decision, best);
     }
     return result;
