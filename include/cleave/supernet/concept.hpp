@@ -1,0 +1,73 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cleave/space/restriction.hpp>
+#include <concepts>
+#include <cstdint>
+
+namespace cleave {
+
+class WeightArena;
+template <SearchSpace S>
+struct Mixture;
+
+/// How a probed option stands in its context: with weight 1, or with the weight it has there.
+enum class Probe : std::uint8_t { Hard, Soft };
+
+/// The supernet names its space and the kind of context it is run under.
+template <class N>
+concept HasContext = requires {
+  typename N::Space;
+  typename N::Context;
+  requires SearchSpace<typename N::Space>;
+  requires std::copyable<typename N::Context>;
+};
+
+/// Logits of a batch under a context.
+template <class N>
+concept RunsUnderContext =
+    requires(const N& net, const at::Tensor& images, const typename N::Context& context) {
+      { net.forward(images, context) } -> std::same_as<at::Tensor>;
+    };
+
+/// One decision of a context can be reduced to one option.
+template <class N>
+concept Probes = requires(const N& net, const typename N::Context& context, DecisionId decision,
+                          OptionId option, Probe kind) {
+  { net.probe(context, decision, option, kind) } -> std::same_as<typename N::Context>;
+};
+
+/// All weights in one arena, only those of the allowed options.
+template <class N>
+concept HoldsArena = requires(N& net, const N& fixed) {
+  { net.arena() } -> std::same_as<WeightArena&>;
+  { fixed.restriction() } -> std::same_as<const Restriction<typename N::Space>&>;
+};
+
+/// A weight-sharing network over a restriction of a space.
+///
+/// Requirements:
+///   1. `Space`, `Context`, `Config` (sizes) and a constructor `(Restriction, Config, Stream)`.
+///   2. `forward(images [B, C, H, W], context)` gives logits [B, classes].
+///   3. `probe(context, decision, option, kind)` gives the context in which the decision takes
+///      that option and nothing else changes.
+///   4. `arena()` holds all weights, grouped by decision and option, and of allowed options only;
+///      `restriction()` is what it was built over.
+/// Laws: forward depends on images, context and the arena alone (no running statistics, no
+/// hidden generator); an option that a context does not activate gets a zero gradient.
+/// Models: supernet::NasBench201, the four toy supernets in testing/.
+template <class N>
+concept Supernet = HasContext<N> && RunsUnderContext<N> && Probes<N> && HoldsArena<N>;
+
+/// A supernet whose context weighs options: what DARTS, SNAS, RSPS and ProxylessNAS need.
+template <class N>
+concept MixtureSupernet =
+    Supernet<N> && std::same_as<typename N::Context, Mixture<typename N::Space>>;
+
+/// The supernet a space is searched with unless another is named; specialised beside each
+/// supernet. A user's own space specialises it too, or passes the supernet to the host.
+template <class Space>
+struct SupernetFor;
+
+}  // namespace cleave
