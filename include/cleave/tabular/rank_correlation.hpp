@@ -105,8 +105,8 @@ template <class Iterator, class Equal>
   const auto pairs = n * (n - 1) / 2;
   if (tied_x == pairs || tied_y == pairs) return std::numeric_limits<double>::quiet_NaN();
   const auto numerator = pairs - tied_x - tied_y + tied_both - 2 * discordant;
-  return static_cast<double>(numerator) / std::sqrt(static_cast<double>(pairs - tied_x)) /
-         std::sqrt(static_cast<double>(pairs - tied_y));
+  return static_cast<double>(numerator) /
+         std::sqrt(static_cast<double>(pairs - tied_x) * static_cast<double>(pairs - tied_y));
 }
 
 /// Ranks from 1, equal values sharing the mean of the ranks they occupy. O(n log n).
@@ -141,7 +141,7 @@ template <class Iterator, class Equal>
     bb += (b[i] - mean) * (b[i] - mean);
   }
   if (aa == 0 || bb == 0) return std::numeric_limits<double>::quiet_NaN();
-  return std::clamp(ab / std::sqrt(aa) / std::sqrt(bb), -1.0, 1.0);
+  return std::clamp(ab / std::sqrt(aa * bb), -1.0, 1.0);
 }
 
 }  // namespace cleave::tabular
