@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cleave/core/scanner.hpp>
 #include <cstddef>
@@ -57,7 +59,7 @@ struct DartsGenotype {
  private:
   static constexpr Cell two_inputs() {
     Cell cell;
-    for (std::size_t e = 0; e < cell.size(); ++e) cell[e].predecessor = static_cast<std::uint8_t>(e % 2);
+    for (std::size_t e = 1; e < cell.size(); e += 2) cell[e].predecessor = 1;
     return cell;
   }
 };

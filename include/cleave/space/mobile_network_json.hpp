@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <cleave/space/mobile_network.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -12,7 +14,7 @@ inline std::size_t json_number(const nlohmann::json& object, const std::string& 
                                const std::string& where) {
   const auto found = object.find(key);
   if (found == object.end()) throw DataError(fmt::format("{}: no '{}'", where, key));
-  if (!found->is_number_unsigned())
+  if (!found->is_number_integer() || *found < 0)
     throw DataError(fmt::format("{}/{}: a whole number from 0 expected, found a {}", where, key,
                                 found->type_name()));
   return found->get<std::size_t>();

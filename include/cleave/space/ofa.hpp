@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cleave/space/genotype.hpp>
 #include <cleave/space/mobile_network.hpp>

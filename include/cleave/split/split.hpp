@@ -26,7 +26,8 @@ template <SearchSpace S>
   std::vector<Restriction<S>> result;
   for (const auto group : split.groups) {
     if (group.empty())
-      throw ValueError(fmt::format("split of {}: an empty group", decision_name<S>(split.decision)));
+      throw ValueError(
+          fmt::format("split of {}: an empty group", decision_name<S>(split.decision)));
     if (!(covered & group).empty())
       throw ValueError(fmt::format("split of {}: option {} is in two groups",
                                    decision_name<S>(split.decision),

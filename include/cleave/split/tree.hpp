@@ -16,10 +16,10 @@ class SplitTree {
  public:
   struct Node {
     Restriction<S> restriction;
-    std::optional<Split> split{};          ///< absent in leaves
-    std::vector<std::size_t> children{};   ///< node numbers, in group order
-    std::size_t parent = 0;              ///< the root is its own parent
-    std::size_t depth = 0;               ///< splits between the root and here
+    std::optional<Split> split{};         ///< absent in leaves
+    std::vector<std::size_t> children{};  ///< node numbers, in group order
+    std::size_t parent = 0;               ///< the root is its own parent
+    std::size_t depth = 0;                ///< splits between the root and here
     std::string path{};                   ///< child numbers from the root, "1.0"; "" for the root
 
     friend bool operator==(const Node&, const Node&) = default;

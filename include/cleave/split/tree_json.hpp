@@ -59,6 +59,9 @@ template <SearchSpace S>
 
 namespace detail {
 
+/// Levels of the schema: root, list, split, groups, group, name.
+inline constexpr int tree_json_depth = 6;
+
 [[noreturn]] inline void bad_tree(const std::string& where, std::string_view expected) {
   throw DataError(fmt::format("split tree: {}: expected {}", where, expected));
 }
@@ -187,13 +190,13 @@ template <SearchSpace S>
 template <SearchSpace S>
 [[nodiscard]] SplitTree<S> tree_from_json_text(std::string_view text) {
   constexpr std::size_t longest = 1 << 20;
-  constexpr int deepest = 6;
   const Scanner size_check("split tree", text, longest);
   std::vector<std::set<std::string>> keys;
   const auto watch = [&keys](int depth, nlohmann::json::parse_event_t event,
                              nlohmann::json& value) {
     using Event = nlohmann::json::parse_event_t;
-    if (depth > deepest) detail::bad_tree("/", fmt::format("at most {} levels", deepest));
+    if (depth > detail::tree_json_depth)
+      detail::bad_tree("/", fmt::format("at most {} levels", detail::tree_json_depth));
     if (event == Event::object_start) keys.emplace_back();
     if (event == Event::object_end) keys.pop_back();
     if (event == Event::key && !keys.back().insert(value.get<std::string>()).second)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cleave/core/scanner.hpp>
 #include <cleave/split/tree.hpp>
