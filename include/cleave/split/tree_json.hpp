@@ -208,6 +208,8 @@ template <SearchSpace S>
   } catch (const nlohmann::json::parse_error& error) {
     const std::size_t at = error.byte > 0 ? error.byte - 1 : 0;
     throw ParseError("split tree", at, "JSON", Scanner::describe(text, at));
+  } catch (const nlohmann::json::exception& error) {  // a number no double can hold
+    throw DataError(fmt::format("split tree: {}", error.what()));
   }
 }
 

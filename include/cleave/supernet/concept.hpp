@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cleave/space/restriction.hpp>
+#include <cleave/space/genotype.hpp>
 #include <concepts>
 #include <cstdint>
 
@@ -38,6 +38,12 @@ concept Probes = requires(const N& net, const typename N::Context& context, Deci
   { net.probe(context, decision, option, kind) } -> std::same_as<typename N::Context>;
 };
 
+/// A genotype can be run as part of the supernet.
+template <class N>
+concept RunsGenotypes = requires(const N& net, const Genotype<typename N::Space>& genotype) {
+  { net.context_of(genotype) } -> std::same_as<typename N::Context>;
+};
+
 /// All weights in one arena, only those of the allowed options.
 template <class N>
 concept HoldsArena = requires(N& net, const N& fixed) {
@@ -52,13 +58,15 @@ concept HoldsArena = requires(N& net, const N& fixed) {
 ///   2. `forward(images [B, C, H, W], context)` gives logits [B, classes].
 ///   3. `probe(context, decision, option, kind)` gives the context in which the decision takes
 ///      that option and nothing else changes.
-///   4. `arena()` holds all weights, grouped by decision and option, and of allowed options only;
+///   4. `context_of(genotype)` gives the context in which only that genotype is computed.
+///   5. `arena()` holds all weights, grouped by decision and option, and of allowed options only;
 ///      `restriction()` is what it was built over.
 /// Laws: forward depends on images, context and the arena alone (no running statistics, no
 /// hidden generator); an option that a context does not activate gets a zero gradient.
 /// Models: supernet::NasBench201, the four toy supernets in testing/.
 template <class N>
-concept Supernet = HasContext<N> && RunsUnderContext<N> && Probes<N> && HoldsArena<N>;
+concept Supernet =
+    HasContext<N> && RunsUnderContext<N> && Probes<N> && RunsGenotypes<N> && HoldsArena<N>;
 
 /// A supernet whose context weighs options: what DARTS, SNAS, RSPS and ProxylessNAS need.
 template <class N>

@@ -87,6 +87,10 @@ class NasBench201 {
     return context.probe(decision, option, kind);
   }
 
+  [[nodiscard]] Context context_of(const Architecture<Space>& architecture) const {
+    return Context::path(architecture);
+  }
+
   [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
   [[nodiscard]] const WeightArena& arena() const noexcept { return arena_; }
   [[nodiscard]] const Restriction<Space>& restriction() const noexcept { return allowed_; }

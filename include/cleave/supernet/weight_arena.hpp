@@ -7,6 +7,7 @@
 #include <cleave/core/error.hpp>
 #include <cleave/core/ids.hpp>
 #include <cleave/core/random.hpp>
+#include <cleave/score/gradient_view.hpp>
 #include <cmath>
 #include <compare>
 #include <cstddef>
@@ -53,13 +54,6 @@ struct Initialiser {
     return {1.0 / std::sqrt(static_cast<double>(fan_in)), 0};
   }
   static constexpr Initialiser value(double constant) { return {0, constant}; }
-};
-
-/// A half-open range of positions in the flat buffer.
-struct WeightRange {
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  [[nodiscard]] std::int64_t size() const noexcept { return end - begin; }
 };
 
 /// All weights of a network as views into one flat buffer [P], their gradients as views into
@@ -183,12 +177,11 @@ class WeightArena {
     return ranges;
   }
 
-  /// One weight as others see it: name, group, place and filters (leading slices).
+  /// One weight as others see it.
   struct Entry {
-    const std::string& name;
+    std::string_view name;
     WeightGroup group;
-    WeightRange range;
-    std::int64_t filters;
+    WeightSlice slice;
   };
   /// The weights in arena order.
   [[nodiscard]] std::vector<Entry> entries() const {
@@ -196,8 +189,20 @@ class WeightArena {
     result.reserve(order_.size());
     for (const auto i : order_) {
       const auto& spec = specs_[i];
-      result.push_back({spec.name, spec.group, {spec.offset, spec.offset + spec.count},
-                        spec.shape.empty() ? 1 : spec.shape.front()});
+      result.push_back({spec.name, spec.group,
+                        {{spec.offset, spec.offset + spec.count},
+                         spec.shape.empty() ? 1 : spec.shape.front()}});
+    }
+    return result;
+  }
+
+  /// The weight tensors inside `shared_by(decision)`.
+  [[nodiscard]] std::vector<WeightSlice> slices_shared_by(DecisionId decision) const {
+    std::vector<WeightSlice> result;
+    for (const auto& entry : entries()) {
+      const bool own = entry.group.kind == WeightGroup::Kind::Option &&
+                       entry.group.decision == decision;
+      if (entry.group.kind != WeightGroup::Kind::Unscored && !own) result.push_back(entry.slice);
     }
     return result;
   }

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <Eigen/Core>
+#include <cleave/graph/to_split.hpp>
+#include <cleave/split/split.hpp>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace cleave {
+
+/// What a criterion saw at one decision: enough to draw the heat map and to question the choice.
+struct DecisionEvidence {
+  DecisionId decision;
+  OptionSet options;             ///< row k of `similarity` is the k-th of these
+  Eigen::MatrixXd similarity;    ///< mean over the repeats; empty when nothing was measured
+  std::vector<OptionSet> groups; ///< the best partition found for this decision
+  double cut = 0;                ///< similarity between groups
+  double within = 0;             ///< similarity inside groups
+  double normalised_cut = 0;     ///< cut per pair of options it separates
+};
+
+/// A criterion's answer.
+struct SplitOutcome {
+  Split split;
+  std::vector<DecisionEvidence> evidence{};  ///< of every decision it looked at
+  std::size_t repeats = 0;                   ///< contexts and batches used
+  std::size_t passes = 0;                    ///< forward-and-backward passes used
+};
+
+/// Similarity matrices of the repeats so far, [repeat][decision looked at]. The engine owns it, so
+/// that a run stopped in the middle of scoring goes on where it was.
+using SplitMemory = std::vector<std::vector<Eigen::MatrixXd>>;
+
+}  // namespace cleave

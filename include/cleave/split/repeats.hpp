@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cleave/core/error.hpp>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <string_view>
+
+namespace cleave::split {
+
+/// Fraction of bootstrap resamples of the repeats so far that choose the same decision and
+/// groups as all repeats together; the argument is the number of resamples.
+using Agreement = std::function<double(std::size_t resamples)>;
+
+/// How many batches and contexts a score is averaged over.
+///
+/// Requirements on a const object: `R::name`; `most()`, an upper bound of at least 1;
+/// `enough(done, agreement)`, asked after every repeat.
+/// Laws: `enough(done, ...)` is true once `done >= most()`.
+/// Models: FixedRepeats, UntilCertain.
+template <class R>
+concept Repeats = requires(const R& repeats, std::size_t done, const Agreement& agreement) {
+  { R::name } -> std::convertible_to<std::string_view>;
+  { repeats.most() } -> std::convertible_to<std::size_t>;
+  { repeats.enough(done, agreement) } -> std::same_as<bool>;
+};
+
+/// The public code's rule: always `count`.
+struct FixedRepeats {
+  static constexpr std::string_view name = "fixed repeats";
+  std::size_t count = 100;
+
+  [[nodiscard]] std::size_t most() const noexcept { return count; }
+  [[nodiscard]] bool enough(std::size_t done, const Agreement&) const { return done >= count; }
+};
+
+/// Stops when resampling the repeats so far leaves decision and groups unchanged with the asked
+/// confidence; looked at every `stride` repeats. The bootstrap knows only the spread it has seen,
+/// hence the floor.
+struct UntilCertain {
+  static constexpr std::string_view name = "until certain";
+  double confidence = 0.95;
+  std::size_t least = 8;
+  std::size_t limit = 100;
+  std::size_t stride = 2;
+  std::size_t resamples = 200;
+
+  [[nodiscard]] std::size_t most() const noexcept { return limit; }
+  [[nodiscard]] bool enough(std::size_t done, const Agreement& agreement) const {
+    if (done >= limit) return true;
+    if (done < least || (done - least) % stride != 0) return false;
+    return agreement(resamples) >= confidence;
+  }
+};
+
+static_assert(Repeats<FixedRepeats> && Repeats<UntilCertain>);
+
+}  // namespace cleave::split

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cleave/supernet/weight_arena.hpp>
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+
+namespace cleave::strategy {
+
+/// A cosine from `first` at progress 0 to `last` at progress 1; progress is the share of the
+/// phase that has passed, so the schedule ends with the phase (method.md section 5.6).
+struct CosineRate {
+  double first = 0.025;
+  double last = 0.001;
+
+  [[nodiscard]] double at(double progress) const noexcept {
+    return last + 0.5 * (first - last) * (1.0 + std::cos(std::numbers::pi * progress));
+  }
+};
+
+/// SGD with momentum, weight decay and gradient clipping, each one operation on the arena:
+///
+///     g <- g min(1, clip / (|g| + 1e-6)) + decay w;   m <- momentum m + g;
+///     w <- w - rate (nesterov ? g + momentum m : m)
+///
+/// Defaults: NAS-Bench-201 search (method.md section 3).
+struct Sgd {
+  CosineRate rate{};
+  double momentum = 0.9;
+  double weight_decay = 5e-4;
+  bool nesterov = true;
+  double clip = 5.0;  ///< 0 turns clipping off
+
+  struct State {
+    at::Tensor momentum;  ///< [P]
+
+    template <class F>
+    void fields(F&& field) {
+      field("momentum", momentum);
+    }
+  };
+
+  [[nodiscard]] State start(const WeightArena& arena) const {
+    return {at::zeros_like(arena.values())};
+  }
+
+  /// Consumes `arena.gradients()`; returns the gradient's norm before clipping (a scalar tensor:
+  /// no host synchronisation).
+  at::Tensor step(WeightArena& arena, State& state, double progress) const {
+    const at::NoGradGuard no_grad;
+    auto gradient = arena.gradients();
+    const auto norm = gradient.norm();
+    if (clip > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0));
+    auto weights = arena.values();
+    gradient.add_(weights, weight_decay);
+    state.momentum.mul_(momentum).add_(gradient);
+    if (nesterov) gradient.add_(state.momentum, momentum);
+    weights.add_(nesterov ? gradient : state.momentum, -rate.at(progress));
+    return norm;
+  }
+};
+
+/// Adam (Kingma and Ba, ICLR 2015) with the weight decay added to the gradient. Defaults: alpha of
+/// DARTS (method.md section 3).
+struct Adam {
+  double rate = 3e-4;
+  double beta1 = 0.5;
+  double beta2 = 0.999;
+  double weight_decay = 1e-3;
+  double epsilon = 1e-8;
+
+  struct State {
+    at::Tensor first;
+    at::Tensor second;
+    std::int64_t steps = 0;
+
+    template <class F>
+    void fields(F&& field) {
+      field("first", first);
+      field("second", second);
+      field("steps", steps);
+    }
+  };
+
+  [[nodiscard]] State start(const at::Tensor& like) const {
+    return {at::zeros_like(like), at::zeros_like(like), 0};
+  }
+
+  void step(at::Tensor& weights, at::Tensor gradient, State& state) const {
+    const at::NoGradGuard no_grad;
+    ++state.steps;
+    const auto t = static_cast<double>(state.steps);
+    gradient = gradient.add(weights, weight_decay);
+    state.first.mul_(beta1).add_(gradient, 1.0 - beta1);
+    state.second.mul_(beta2).addcmul_(gradient, gradient, 1.0 - beta2);
+    const auto scale = state.second.sqrt().div_(std::sqrt(1.0 - std::pow(beta2, t))).add_(epsilon);
+    weights.addcdiv_(state.first, scale, -rate / (1.0 - std::pow(beta1, t)));
+  }
+};
+
+}  // namespace cleave::strategy
