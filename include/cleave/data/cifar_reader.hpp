@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/ranges.h>
+
 #include <array>
 #include <cleave/data/parts.hpp>
 #include <cleave/data/read_file.hpp>

@@ -21,6 +21,27 @@ struct Batch {
   at::Tensor labels;
 };
 
+/// The set says what it is: name, number of classes, shape of an image.
+template <class D>
+concept DescribesImages = requires(const D& data) {
+  { data.name() } -> std::convertible_to<std::string_view>;
+  { data.classes() } -> std::convertible_to<std::int64_t>;
+  { data.shape() } -> std::convertible_to<ImageShape>;
+};
+
+/// The labels of a part can be read on the host.
+template <class D>
+concept HasLabels = requires(const D& data, Part part) {
+  { data.labels(part) } -> std::convertible_to<std::span<const std::int64_t>>;
+};
+
+/// Any images of a part can be had by number.
+template <class D>
+concept GivesBatches = requires(const D& data, Part part, std::span<const std::int64_t> indices,
+                                bool augment, Stream stream) {
+  { data.batch(part, indices, augment, stream) } -> std::same_as<Batch>;
+};
+
 /// A source of labelled images that can be asked for any images by number.
 ///
 /// Requirements on a const object:
@@ -31,19 +52,12 @@ struct Batch {
 ///   5. `batch(part, indices, augment, stream)`: those images, in that order; `augment` asks for
 ///      the set's training augmentation, drawn from `stream` only.
 /// Laws: a batch depends on its arguments alone, so any number of workers gives the same run;
-/// without `augment`, the stream does not matter.
+/// without `augment`, the stream does not matter and neither do the other images of the batch.
+/// Checked by `testing::check_data_set` (testing/data_laws.hpp).
 /// Accepted: a struct over two in-memory tensors (examples/custom_data.cpp). Rejected: one whose
 /// `batch` draws from a global generator's state through a non-const call.
-/// Models: data::InMemory (digits, CIFAR).
+/// Models: data::InMemory (digits, CIFAR, Fashion-MNIST).
 template <class D>
-concept DataSet =
-    requires(const D& data, Part part, std::span<const std::int64_t> indices, bool augment,
-             Stream stream) {
-      { data.name() } -> std::convertible_to<std::string_view>;
-      { data.classes() } -> std::convertible_to<std::int64_t>;
-      { data.shape() } -> std::convertible_to<ImageShape>;
-      { data.labels(part) } -> std::convertible_to<std::span<const std::int64_t>>;
-      { data.batch(part, indices, augment, stream) } -> std::same_as<Batch>;
-    };
+concept DataSet = DescribesImages<D> && HasLabels<D> && GivesBatches<D>;
 
 }  // namespace cleave::data

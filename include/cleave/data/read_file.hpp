@@ -23,7 +23,8 @@ namespace cleave::data {
   const auto fail = [&](std::string_view reason) {
     throw IoError(fmt::format("cannot read {}: {}", path.string(), reason));
   };
-  if (!std::filesystem::exists(status)) fail(error ? error.message() : "no such file");
+  if (status.type() == std::filesystem::file_type::not_found) fail("no such file");
+  if (!std::filesystem::status_known(status)) fail(error.message());
   if (!std::filesystem::is_regular_file(status)) fail("not a regular file");
   const auto size = std::filesystem::file_size(path, error);
   if (error) fail(error.message());
