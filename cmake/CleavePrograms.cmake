@@ -1,0 +1,106 @@
+# Functions that make the tests, examples and benchmarks of cleave. Not installed.
+
+# Warnings of our own programs; nobody who links cleave gets them.
+add_library(cleave_warnings INTERFACE)
+target_compile_options(
+  cleave_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+
+set(CLEAVE_FUZZ_SECONDS "" CACHE STRING "Seconds each fuzz test runs, in place of its own number")
+find_program(CLEAVE_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15
+                                clang++-14 DOC "Clang, for the fuzz tests")
+
+# cleave_core_test(NAME <name> SOURCES <file>...)
+function(cleave_core_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_test_support cleave_test_main)
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS core)
+endfunction()
+
+# cleave_torch_test(NAME <name> SOURCES <file>...): shares one precompiled header.
+function(cleave_torch_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
+  if(NOT CLEAVE_TORCH)
+    return()
+  endif()
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  target_link_libraries(${arg_NAME} PRIVATE cleave::cleave cleave_test_support cleave_test_main)
+  target_precompile_headers(${arg_NAME} REUSE_FROM cleave_torch_pch)
+  target_compile_options(${arg_NAME} PRIVATE ${cleave_torch_options})
+  add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch)
+endfunction()
+
+# cleave_example(NAME <name> SOURCE <file> [TORCH] [ARGS <arg>...] [EXPECT <regex>] [LABELS <l>...])
+# With EXPECT, ctest runs the program and looks for the expression in its output.
+function(cleave_example)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH" "NAME;SOURCE;EXPECT" "ARGS;LABELS")
+  if(arg_TORCH AND NOT CLEAVE_TORCH)
+    return()
+  endif()
+  add_executable(${arg_NAME} ${arg_SOURCE})
+  if(arg_TORCH)
+    target_link_libraries(${arg_NAME} PRIVATE cleave::cleave cleave_warnings)
+  else()
+    target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_warnings)
+  endif()
+  if(arg_EXPECT AND CLEAVE_TESTS)
+    add_test(NAME example_${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
+    set_tests_properties(example_${arg_NAME} PROPERTIES PASS_REGULAR_EXPRESSION "${arg_EXPECT}"
+                                                        LABELS "example;${arg_LABELS}")
+  endif()
+endfunction()
+
+# cleave_fuzz(NAME <name> SOURCE <file> CORPUS <folder> [SECONDS <n>])
+# libFuzzer comes with Clang only, so the program is compiled by it whatever compiles the rest.
+function(cleave_fuzz)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;CORPUS;SECONDS" "")
+  if(NOT CLEAVE_CLANG)
+    message(STATUS "No clang++: fuzz test ${arg_NAME} left out")
+    return()
+  endif()
+  if(NOT arg_SECONDS)
+    set(arg_SECONDS 60)
+  endif()
+  if(CLEAVE_FUZZ_SECONDS)
+    set(arg_SECONDS ${CLEAVE_FUZZ_SECONDS})
+  endif()
+  set(program ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME})
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE})
+  set(folders "$<TARGET_PROPERTY:cleave_core,INTERFACE_INCLUDE_DIRECTORIES>")
+  add_custom_command(
+    OUTPUT ${program}
+    COMMAND ${CLEAVE_CLANG} -std=c++20 -O1 -g1 -fsanitize=fuzzer,address,undefined
+            -fno-sanitize-recover=undefined -DFMT_HEADER_ONLY "-I$<JOIN:${folders},;-I>"
+            ${source} -o ${program} -MD -MF ${program}.d
+    DEPENDS ${source}
+    DEPFILE ${program}.d
+    COMMENT "Compiling fuzz test ${arg_NAME}"
+    COMMAND_EXPAND_LISTS VERBATIM)
+  add_custom_target(${arg_NAME}_program ALL DEPENDS ${program})
+  # New inputs go to the first folder; the committed corpus is only read.
+  file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_found)
+  add_test(NAME ${arg_NAME}
+           COMMAND ${program} -max_total_time=${arg_SECONDS} -timeout=20 -print_final_stats=0
+                   -verbosity=0 ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_found
+                   ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz)
+endfunction()
+
+# cleave_benchmark(NAME <name> SOURCE <file> [TORCH])
+function(cleave_benchmark)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH" "NAME;SOURCE" "")
+  if(NOT CLEAVE_BENCHMARKS OR (arg_TORCH AND NOT CLEAVE_TORCH))
+    return()
+  endif()
+  find_package(benchmark REQUIRED)
+  set(target benchmark_${arg_NAME})
+  add_executable(${target} ${arg_SOURCE})
+  if(arg_TORCH)
+    target_link_libraries(${target} PRIVATE cleave::cleave)
+  else()
+    target_link_libraries(${target} PRIVATE cleave::core)
+  endif()
+  target_link_libraries(${target} PRIVATE cleave_warnings benchmark::benchmark)
+endfunction()

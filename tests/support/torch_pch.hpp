@@ -1,0 +1,8 @@
+#pragma once
+
+// Precompiled for the torch tests. LibTorch comes first: it defines a CHECK of its own, which
+// Catch2's has to replace.
+#include <torch/torch.h>
+#undef CHECK
+
+#include <cleave_test.hpp>
