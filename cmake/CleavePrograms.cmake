@@ -52,10 +52,10 @@ function(cleave_example)
   endif()
 endfunction()
 
-# cleave_fuzz(NAME <name> SOURCE <file> CORPUS <folder> [SECONDS <n>])
+# cleave_fuzz(NAME <name> SOURCE <file> CORPUS <folder> [SECONDS <n>] [LIBRARIES -l<name>...])
 # libFuzzer comes with Clang only, so the program is compiled by it whatever compiles the rest.
 function(cleave_fuzz)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;CORPUS;SECONDS" "")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;CORPUS;SECONDS" "LIBRARIES")
   if(NOT CLEAVE_CLANG)
     message(STATUS "No clang++: fuzz test ${arg_NAME} left out")
     return()
@@ -73,7 +73,7 @@ function(cleave_fuzz)
     OUTPUT ${program}
     COMMAND ${CLEAVE_CLANG} -std=c++20 -O1 -g1 -fsanitize=fuzzer,address,undefined
             -fno-sanitize-recover=undefined -DFMT_HEADER_ONLY "-I$<JOIN:${folders},;-I>"
-            ${source} -o ${program} -MD -MF ${program}.d
+            ${source} -o ${program} ${arg_LIBRARIES} -MD -MF ${program}.d
     DEPENDS ${source}
     DEPFILE ${program}.d
     COMMENT "Compiling fuzz test ${arg_NAME}"
