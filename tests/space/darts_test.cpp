@@ -137,7 +137,7 @@ TEST_CASE("darts: edges that allow only none are never kept") {
   Stream stream(7);
   const auto none = OptionSet{OptionId(0)};
   Restriction<DartsWithNone> some;
-  for (const std::size_t from : {0, 2, 4})
+  for (const unsigned from : {0U, 2U, 4U})
     some = some.with(DartsWithNone::decision(false, 5, from), none);
   const auto weights = uniform_weights(some);
   for (int i = 0; i < 50; ++i)
@@ -206,7 +206,7 @@ TEST_CASE("darts: an edge left with one option is ranked by its neighbours") {
   // Few-shot leaves fix one operation: p = 1 would always win by the literal rule.
   auto some = Restriction<Darts>().with(Darts::decision(false, 4, 1), OptionSet{OptionId(2)});
   auto weights = uniform_weights(some);
-  for (const std::size_t from : {0, 2, 3}) {
+  for (const unsigned from : {0U, 2U, 3U}) {
     const auto row = Darts::decision(false, 4, from).index() * Darts::operations;
     weights[row + from] = from == 3 ? 0.6 : from == 2 ? 0.5 : 0.2;
   }
@@ -221,7 +221,7 @@ TEST_CASE("darts: an edge left with one option is ranked by its neighbours") {
 TEST_CASE("darts: none is a rival but never kept") {
   const Restriction<DartsWithNone> all;
   auto weights = uniform_weights(all);
-  for (const std::size_t from : {0, 1, 2}) {
+  for (const unsigned from : {0U, 1U, 2U}) {
     const auto row = DartsWithNone::decision(false, 3, from).index() * DartsWithNone::operations;
     weights[row] = from == 0 ? 0.9 : 0.1;  // none leads on 3<-0
     weights[row + 4] = 0.2;

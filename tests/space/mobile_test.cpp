@@ -39,7 +39,7 @@ TEST_CASE("proxyless: 6 or 7 options by whether the block keeps the shape") {
   for (std::size_t d = 0; d < Proxyless::decision_count; ++d)
     seven += Proxyless::option_count(DecisionId(d)) == 7 ? 1U : 0U;
   CHECK(seven == 15);
-  for (const std::size_t d : {0, 4, 8, 12, 16, 20})
+  for (const unsigned d : {0U, 4U, 8U, 12U, 16U, 20U})
     CHECK(Proxyless::option_count(DecisionId(d)) == 6);
   CHECK(to_string(Restriction<Proxyless>().count()) == "221502229807900608");  // 6^6 * 7^15
   CHECK(Proxyless::option_name(DecisionId(0), OptionId(5)) == "k7_e6");

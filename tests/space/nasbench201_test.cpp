@@ -118,9 +118,9 @@ TEST_CASE("nasbench201: connectedness by hand") {
 TEST_CASE("nasbench201: sampling is uniform over the connected architectures of a restriction") {
   Stream stream(4);
   Restriction<NasBench201> some;
-  for (const std::size_t e : {0, 1, 3})
+  for (const unsigned e : {0U, 1U, 3U})
     some = some.with(DecisionId(e), {NasBench201::none, NasBench201::skip_connect});
-  for (const std::size_t e : {2, 4, 5}) some = some.with(DecisionId(e), {NasBench201::none});
+  for (const unsigned e : {2U, 4U, 5U}) some = some.with(DecisionId(e), {NasBench201::none});
   some = some.with(DecisionId(4), {NasBench201::none, NasBench201::nor_conv_3x3});
   const std::size_t connected = connected_count(some);  // of 16: 3<-0 or (1<-0 and 3<-1)
   REQUIRE(connected == 10);
@@ -140,11 +140,11 @@ TEST_CASE("nasbench201: sampling is uniform over the connected architectures of 
 TEST_CASE("nasbench201: rare connected architectures are found, none is an error") {
   Stream stream(5);
   Restriction<NasBench201> none;
-  for (const std::size_t e : {0, 1, 3}) none = none.with(DecisionId(e), {NasBench201::none});
+  for (const unsigned e : {0U, 1U, 3U}) none = none.with(DecisionId(e), {NasBench201::none});
   CHECK_THROWS_WITH(NasBench201::sample(none, stream), Contains("connects input and output"));
   // Both edges the only path needs are rarely drawn: 1 of 25 for each.
   auto rare = none.with(DecisionId(0), OptionSet::first(5));
-  for (const std::size_t e : {2, 5}) rare = rare.with(DecisionId(e), {NasBench201::none});
+  for (const unsigned e : {2U, 5U}) rare = rare.with(DecisionId(e), {NasBench201::none});
   for (int i = 0; i < 100; ++i) REQUIRE(is_connected(NasBench201::sample(rare, stream)));
 }
 

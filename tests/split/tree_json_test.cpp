@@ -34,7 +34,6 @@ TEST_CASE("tree JSON: names, not numbers") {
 }
 
 TEST_CASE("tree JSON: what is wrong is named") {
-  Stream stream(5);
   SplitTree<Toy> tree;
   const OptionSet a{OptionId(0)}, b{OptionId(1)}, c{OptionId(2)};
   tree.split(0, {DecisionId(0), {a | c, b}});
@@ -83,6 +82,7 @@ TEST_CASE("tree JSON: text that is no JSON, repeats members, nests too deep or i
   fails(good + "x", fmt::format("at byte {}: expected JSON, found 'x'", good.size()));
   fails("{\"schema\": \"a\", \"schema\": \"b\"}", "/schema: expected each member once");
   fails(std::string(100000, '['), "at most 6 levels");
+  fails("1e999", "out_of_range");
   fails(std::string((1 << 20) + 1, ' '), "at most 1048576 bytes");
   fails("{\"schema\": \"a" + std::string(1, '\0') + "\"}", "expected JSON");
   fails("{\"schema\": \"\xff\"}", "expected JSON");
