@@ -11,8 +11,8 @@
 namespace tabular = cleave::tabular;
 using Space = cleave::space::NasBench201;
 
-constexpr std::array<const char*, tabular::data_set_count> data_set_titles{
-    "CIFAR-10", "CIFAR-100", "ImageNet16-120"};
+constexpr std::array<const char*, tabular::data_set_count> data_set_titles{"CIFAR-10", "CIFAR-100",
+                                                                           "ImageNet16-120"};
 
 void print_row(const tabular::NasBench201Table& table, std::size_t row) {
   std::printf("%zu %s\n", row, Space::to_text(table.architecture(row)).c_str());
@@ -43,8 +43,8 @@ bool print_check(const tabular::NasBench201Table& table) {
       all.push_back(fmt::format("{:.3f}", tau->all));
       top.push_back(fmt::format("{:.3f}", tau->top));
     }
-  auto line = fmt::format("check {}: {} rows; {}", check.passed() ? "passed" : "FAILED",
-                          check.rows, fmt::join(check.checked, ", "));
+  auto line = fmt::format("check {}: {} rows; {}", check.passed() ? "passed" : "FAILED", check.rows,
+                          fmt::join(check.checked, ", "));
   if (!all.empty())
     line += fmt::format("; tau-b of params against test accuracy {}, in the top 5 % {}",
                         fmt::join(all, " / "), fmt::join(top, " / "));

@@ -31,8 +31,8 @@ struct BySize {
       network.set(open[0], leaf[open[0]].nth(static_cast<std::size_t>(i)));
       sizes(i) = std::log(static_cast<double>(cleave::space::cost(network).params));
     }
-    const Eigen::MatrixXd distance = (sizes.replicate(1, n) -
-                                      sizes.transpose().replicate(n, 1)).cwiseAbs();
+    const Eigen::MatrixXd distance =
+        (sizes.replicate(1, n) - sizes.transpose().replicate(n, 1)).cwiseAbs();
     const auto similarity = cleave::graph::SimilarityMatrix::from_distance(distance);
     return cleave::graph::to_split(open[0], leaf[open[0]],
                                    cleave::graph::ExactBalanced{}(similarity, 2, stream));
@@ -77,7 +77,8 @@ void print_line(const char* name, const std::vector<Networks>& good, std::size_t
     }
     const auto count = static_cast<double>(draws);
     const double mean = sum / count;
-    if (draws == 1) std::printf(" %10.0f    ", mean);
+    if (draws == 1)
+      std::printf(" %10.0f    ", mean);
     else
       std::printf(" %6.0f +- %-3.0f ", mean,
                   std::sqrt(std::max(0.0, squares / count - mean * mean)));
@@ -111,8 +112,8 @@ int main(int argc, char** argv) try {
                                  : tabular::NasBench201Table::read_csv(csv);
   std::vector<Networks> good;
   for (std::size_t set = 0; set < tabular::data_set_count; ++set) {
-    const auto truth = table.column(
-        {static_cast<tabular::DataSetName>(set), tabular::Metric::TestAccuracy});
+    const auto truth =
+        table.column({static_cast<tabular::DataSetName>(set), tabular::Metric::TestAccuracy});
     good.emplace_back();
     for (const auto row : tabular::top_rows(truth, k))
       good.back().push_back(table.architecture(row));

@@ -2,6 +2,7 @@
 // The table holds invented numbers, so the program needs no data.
 
 #include <benchmark/benchmark.h>
+
 #include <cleave/core/random.hpp>
 #include <cleave/tabular/bootstrap.hpp>
 #include <cleave/tabular/nasbench201_table.hpp>
@@ -74,8 +75,7 @@ void query(benchmark::State& state) {
   const auto table = invented_table();
   std::size_t row = 0;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        table.value(row, {DataSetName::Cifar100, Metric::ValidationAccuracy}));
+    benchmark::DoNotOptimize(table.value(row, {DataSetName::Cifar100, Metric::ValidationAccuracy}));
     row = (row + 7919) % table.size();
   }
 }

@@ -78,8 +78,9 @@ TEST_CASE("a good CSV: any line ends, decimals of a column brought together") {
 
 TEST_CASE("hostile headers are refused with their place") {
   CHECK(read("") == "t.csv:1:1: expected the header 'index,arch,...', found an empty file");
-  CHECK(read("arch,index\n") == "t.csv:1:1: expected the header 'index,arch,...', found "
-                                "'arch,index'");
+  CHECK(read("arch,index\n") ==
+        "t.csv:1:1: expected the header 'index,arch,...', found "
+        "'arch,index'");
   CHECK(read("index,arch\n") == "t.csv:1:11: expected a column behind index and arch");
   CHECK(read("index,archc10_test\n") == "t.csv:1:11: expected ','");
   check_part(read("index,arch,c10_tset\n"), "t.csv:1:12: unknown column 'c10_tset'");
@@ -97,13 +98,15 @@ TEST_CASE("hostile rows are refused with their place") {
         "t.csv:2:100: expected ',' after column c10_test, found the end of the line");
   CHECK(read(with_cells("1,2,3", "3,4")) ==
         "t.csv:2:102: expected the end of the line after column c10_val_s2");
-  CHECK(read("index,arch,c10_test\n7," + row0 + ",1\n") == "t.csv:2:1: expected index 0, found '7'");
+  CHECK(read("index,arch,c10_test\n7," + row0 + ",1\n") ==
+        "t.csv:2:1: expected index 0, found '7'");
   CHECK(read("index,arch,c10_test\n0\n") ==
         "t.csv:2:2: expected ',' after column index, found the end of the line");
   // The architecture of row 0 once more.
   CHECK(read("index,arch,c10_test\n0," + row0 + ",1\n1," + row0 + ",1\n") ==
         "t.csv:3:3: this row must be " + row1 + ", found the architecture of row 0");
-  check_part(read("index,arch,c10_test\n0,|avg_pool_5x5~0|,1\n"), "t.csv:2:3: NAS-Bench-201 arch string: at byte 1: expected an operation");
+  check_part(read("index,arch,c10_test\n0,|avg_pool_5x5~0|,1\n"),
+             "t.csv:2:3: NAS-Bench-201 arch string: at byte 1: expected an operation");
 }
 
 TEST_CASE("hostile numbers are refused with their place") {
@@ -114,16 +117,18 @@ TEST_CASE("hostile numbers are refused with their place") {
     check_part(cell(text), "column c10_test: expected a decimal number, found");
   CHECK(cell(std::string("1\0", 2)) ==
         "t.csv:2:100: column c10_test: expected a decimal number, found '\\x00'");
-  check_part(cell("99999999999999999999999"), "t.csv:2:99: column c10_test: "
-                                                       "'99999999999999999999'... has too many");
+  check_part(cell("99999999999999999999999"),
+             "t.csv:2:99: column c10_test: "
+             "'99999999999999999999'... has too many");
   check_part(cell("4294967295"), "too many digits");
   check_part(cell("0.0000000001"), "too many digits");
   CHECK(cell("100.0001") == "t.csv:2:99: column c10_test: accuracy 100.0001, allowed 0 to 100");
   CHECK(cell("100.0000") == "fine");
   CHECK(cell("0") == "fine");
   // Fine alone, too large with the other row's nine decimals.
-  check_part(read(with_cells("99,1", "0.000000001,1")), "t.csv:2:1: column c10_test: too "
-                                                                "large to be kept");
+  check_part(read(with_cells("99,1", "0.000000001,1")),
+             "t.csv:2:1: column c10_test: too "
+             "large to be kept");
 }
 
 TEST_CASE("every cut-off prefix of a CSV is refused, none crashes") {

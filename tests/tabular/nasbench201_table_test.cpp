@@ -64,8 +64,10 @@ TEST_CASE("CSV, binary in memory and mapped file give the same numbers") {
     for (std::size_t row = 0; row < mapped.size(); ++row) {
       const auto stored = columns[number]->values[row];
       const auto value = mapped.value(row, column);
-      if (stored == DecimalColumn::missing) REQUIRE(std::isnan(value));
-      else REQUIRE(value == stored / DecimalColumn::powers[columns[number]->decimals]);
+      if (stored == DecimalColumn::missing)
+        REQUIRE(std::isnan(value));
+      else
+        REQUIRE(value == stored / DecimalColumn::powers[columns[number]->decimals]);
     }
   }
   CHECK_THROWS_AS(from_csv.write(directory / "no_such_folder" / "t.bin"), IoError);

@@ -24,8 +24,10 @@ void for_each_top(const List& values, std::size_t k, Visit visit) {
     double least_in = std::numeric_limits<double>::infinity();
     double most_out = -std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < values.size(); ++i)
-      if ((mask >> i & 1U) != 0) least_in = std::min(least_in, values[i]);
-      else most_out = std::max(most_out, values[i]);
+      if ((mask >> i & 1U) != 0)
+        least_in = std::min(least_in, values[i]);
+      else
+        most_out = std::max(most_out, values[i]);
     if (most_out <= least_in) visit(mask);
   }
 }
@@ -49,7 +51,7 @@ TEST_CASE("the top rows come best first, ties by the given order, then by row") 
 TEST_CASE("correlations inside the top by truth and by estimate differ") {
   const List truth{1, 2, 3, 4, 5, 6};
   const List estimate{8, 1, 9, 5, 4, 3};
-  CHECK(kendall_tau_b_top(estimate, truth, 3, TopBy::Truth) == -1);              // rows 5 4 3
+  CHECK(kendall_tau_b_top(estimate, truth, 3, TopBy::Truth) == -1);                   // rows 5 4 3
   CHECK(kendall_tau_b_top(estimate, truth, 3, TopBy::Estimate) == Approx(-1 / 3.0));  // 2 0 3
   CHECK(spearman_rho_top(estimate, truth, 3, TopBy::Truth) == -1);
   CHECK(spearman_rho_top(estimate, truth, 3, TopBy::Estimate) == Approx(-0.5));

@@ -34,8 +34,7 @@ inline constexpr auto crc32c_tables = [] {
   std::uint32_t crc = ~before;
   const auto byte = [&](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
   while (bytes.size() >= 8) {
-    const std::uint32_t low =
-        crc ^ (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24));
+    const std::uint32_t low = crc ^ (byte(0) | (byte(1) << 8) | (byte(2) << 16) | (byte(3) << 24));
     crc = table[7][low & 0xffU] ^ table[6][(low >> 8) & 0xffU] ^ table[5][(low >> 16) & 0xffU] ^
           table[4][low >> 24] ^ table[3][byte(4)] ^ table[2][byte(5)] ^ table[1][byte(6)] ^
           table[0][byte(7)];

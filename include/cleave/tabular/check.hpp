@@ -16,10 +16,11 @@ template <class B>
                   "a tabular benchmark needs const `size()`, `Architecture<Space> "
                   "architecture(std::size_t row)` and `row_of(architecture)` "
                   "(docs/policies.md, Tabular benchmarks)");
-    static_assert(AnswersQueries<B>,
-                  "a tabular benchmark needs `Column` and const `has(column)`, `value(row, column)`, "
-                  "`value(architecture, column)`, `std::vector<double> column(column)` "
-                  "(docs/policies.md, Tabular benchmarks)");
+    static_assert(
+        AnswersQueries<B>,
+        "a tabular benchmark needs `Column` and const `has(column)`, `value(row, column)`, "
+        "`value(architecture, column)`, `std::vector<double> column(column)` "
+        "(docs/policies.md, Tabular benchmarks)");
   }
   return TabularBenchmark<B>;
 }

@@ -19,21 +19,21 @@ template <class B>
 concept NumbersRows = CoversSpace<B> &&
     requires(const B& benchmark, const Architecture<typename B::Space>& architecture,
              std::size_t row) {
-      { benchmark.size() } -> std::convertible_to<std::size_t>;
-      { benchmark.architecture(row) } -> std::same_as<Architecture<typename B::Space>>;
-      { benchmark.row_of(architecture) } -> std::convertible_to<std::size_t>;
-    };
+  { benchmark.size() } -> std::convertible_to<std::size_t>;
+  { benchmark.architecture(row) } -> std::same_as<Architecture<typename B::Space>>;
+  { benchmark.row_of(architecture) } -> std::convertible_to<std::size_t>;
+};
 
 /// Atom: columns are named by a type of the benchmark's own and read as numbers.
 template <class B>
 concept AnswersQueries = CoversSpace<B> &&
     requires(const B& benchmark, const Architecture<typename B::Space>& architecture,
              std::size_t row, const typename B::Column& column) {
-      { benchmark.has(column) } -> std::same_as<bool>;
-      { benchmark.value(row, column) } -> std::convertible_to<double>;
-      { benchmark.value(architecture, column) } -> std::convertible_to<double>;
-      { benchmark.column(column) } -> std::same_as<std::vector<double>>;
-    };
+  { benchmark.has(column) } -> std::same_as<bool>;
+  { benchmark.value(row, column) } -> std::convertible_to<double>;
+  { benchmark.value(architecture, column) } -> std::convertible_to<double>;
+  { benchmark.column(column) } -> std::same_as<std::vector<double>>;
+};
 
 /// A tabular benchmark: a search space in which every architecture of the table was trained, so
 /// that a search can be judged by looking its result up. It is an *oracle* where test accuracy is

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cleave/core/crc32c.hpp>
 #include <cleave/space/nasbench201_index.hpp>
@@ -7,6 +8,7 @@
 #include <cleave/tabular/nasbench201_csv.hpp>
 #include <cleave/tabular/packed_column.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>

@@ -72,8 +72,8 @@ inline void check_topology(const NasBench201Table& table, NasBench201Check& resu
     const double number = table.value(row, column);
     if (number_of.try_emplace(text, number).first->second != number ||
         text_of.try_emplace(number, text).first->second != text) {
-      result.problems.push_back(fmt::format("row {}: topology class {} is not that of '{}'", row,
-                                            number, text));
+      result.problems.push_back(
+          fmt::format("row {}: topology class {} is not that of '{}'", row, number, text));
       return;
     }
   }
@@ -96,8 +96,7 @@ inline void check_cost(const NasBench201Table& table, DataSetName data_set, Metr
   result.checked.push_back(column_name(column));
   for (std::size_t row = 0; row < table.size(); ++row) {
     const auto cost = space::cost(table.architecture(row), shape_of(data_set));
-    const auto computed =
-        static_cast<double>(metric == Metric::Macs ? cost.macs : cost.params);
+    const auto computed = static_cast<double>(metric == Metric::Macs ? cost.macs : cost.params);
     if (table.value(row, column) != computed) {
       result.problems.push_back(fmt::format("row {}: {} is {}, the architecture has {}", row,
                                             column_name(column), table.value(row, column),
@@ -142,8 +141,7 @@ inline void check_cost(const NasBench201Table& table, DataSetName data_set, Metr
       return !(std::abs(found - known) <= tolerance);
     };
     const auto& known = known_parameter_tau[set];
-    if (differs(tau.all, known.all, 0.0005) ||
-        differs(tau.top, known.top, top_tolerance))
+    if (differs(tau.all, known.all, 0.0005) || differs(tau.top, known.top, top_tolerance))
       result.problems.push_back(
           fmt::format("{}: tau-b of the parameters {:.4f} over all rows and {:.4f} in the top 5 %, "
                       "must be {} and {}",

@@ -57,16 +57,17 @@ inline constexpr std::size_t column_count = data_set_count * metric_count;
   const auto set = static_cast<std::size_t>(column.data_set);
   const auto metric = static_cast<std::size_t>(column.metric);
   if (set >= data_set_count || metric >= metric_count)
-    throw ValueError(fmt::format("nasbench201 column: data set {}, metric {}; allowed are 0 to {} "
-                                 "and 0 to {}",
-                                 set, metric, data_set_count - 1, metric_count - 1));
+    throw ValueError(
+        fmt::format("nasbench201 column: data set {}, metric {}; allowed are 0 to {} "
+                    "and 0 to {}",
+                    set, metric, data_set_count - 1, metric_count - 1));
   return (column.metric == Metric::TopologyClass ? 0 : set * metric_count) + metric;
 }
 
 [[nodiscard]] constexpr NasBench201Column column_of_number(std::size_t number) {
   if (number >= column_count)
-    throw ValueError(fmt::format("nasbench201 column {}, allowed 0 to {}", number,
-                                 column_count - 1));
+    throw ValueError(
+        fmt::format("nasbench201 column {}, allowed 0 to {}", number, column_count - 1));
   return {static_cast<DataSetName>(number / metric_count),
           static_cast<Metric>(number % metric_count)};
 }

@@ -1,14 +1,16 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cleave/space/nasbench201_index.hpp>
 #include <cleave/tabular/nasbench201_column.hpp>
 #include <cleave/tabular/packed_column.hpp>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cleave::tabular {
@@ -28,8 +30,9 @@ class NasBench201CsvReader {
   NasBench201Columns read() {
     read_header();
     for (std::size_t row = 0; row < rows_; ++row) read_row(row);
-    if (next_line()) fail(0, fmt::format("expected the end after {} rows, found {}", rows_,
-                                         Scanner::describe(line_, 0)));
+    if (next_line())
+      fail(0, fmt::format("expected the end after {} rows, found {}", rows_,
+                          Scanner::describe(line_, 0)));
     NasBench201Columns result;
     for (auto& field : fields_) result[column_number(field.column)] = scaled(field);
     return result;
@@ -38,7 +41,7 @@ class NasBench201CsvReader {
  private:
   struct Field {
     NasBench201Column column;
-    std::vector<std::uint32_t> digits{};  ///< the number without its point
+    std::vector<std::uint32_t> digits{};   ///< the number without its point
     std::vector<std::uint8_t> decimals{};  ///< digits behind the point
   };
 
@@ -97,8 +100,7 @@ class NasBench201CsvReader {
   }
 
   void read_row(std::size_t row) {
-    if (!next_line())
-      fail(0, fmt::format("expected {} rows, the file ends after {}", rows_, row));
+    if (!next_line()) fail(0, fmt::format("expected {} rows, the file ends after {}", rows_, row));
     const auto index = next_field("index", false);
     if (index != fmt::format_int(row).str())
       fail(0, fmt::format("expected index {}, found {}", row, Scanner::describe(index, 0)));
@@ -108,8 +110,7 @@ class NasBench201CsvReader {
     if (arch != expected) fail(arch_at, wrong_architecture(arch, expected));
     for (std::size_t f = 0; f < fields_.size(); ++f) {
       const auto start = at_;
-      read_number(fields_[f], start,
-                  next_field(column_name_of(f), f + 1 == fields_.size()));
+      read_number(fields_[f], start, next_field(column_name_of(f), f + 1 == fields_.size()));
     }
   }
 
@@ -135,8 +136,8 @@ class NasBench201CsvReader {
       const auto metric = field.column.metric;
       if (metric != Metric::ValidationSeed0 && metric != Metric::ValidationSeed1 &&
           metric != Metric::ValidationSeed2)
-        fail(start, fmt::format("column {} is empty; only seeds may be",
-                                column_name(field.column)));
+        fail(start,
+             fmt::format("column {} is empty; only seeds may be", column_name(field.column)));
       field.digits.push_back(DecimalColumn::missing);
       field.decimals.push_back(0);
       return;
@@ -159,8 +160,8 @@ class NasBench201CsvReader {
     if (decimals > DecimalColumn::max_decimals) fail_large(field, start, text);
     if (is_accuracy(field.column.metric) &&
         static_cast<double>(digits) > 100 * DecimalColumn::powers[decimals])
-      fail(start, fmt::format("column {}: accuracy {}, allowed 0 to 100",
-                              column_name(field.column), text));
+      fail(start, fmt::format("column {}: accuracy {}, allowed 0 to 100", column_name(field.column),
+                              text));
     field.digits.push_back(static_cast<std::uint32_t>(digits));
     field.decimals.push_back(static_cast<std::uint8_t>(decimals));
   }

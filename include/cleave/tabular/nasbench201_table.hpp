@@ -6,11 +6,14 @@
 #include <cleave/tabular/mapped_file.hpp>
 #include <cleave/tabular/nasbench201_binary.hpp>
 #include <cleave/tabular/nasbench201_csv.hpp>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,12 +23,15 @@ namespace cleave::tabular {
 /// The benchmark's network for a data set: classes and image size.
 [[nodiscard]] constexpr space::NasBench201Shape shape_of(DataSetName data_set) {
   switch (data_set) {
-    case DataSetName::Cifar10: return {};
-    case DataSetName::Cifar100: return {.classes = 100};
-    case DataSetName::ImageNet16: return {.image = 16, .classes = 120};
+    case DataSetName::Cifar10:
+      return {};
+    case DataSetName::Cifar100:
+      return {.classes = 100};
+    case DataSetName::ImageNet16:
+      return {.image = 16, .classes = 120};
   }
-  throw ValueError(fmt::format("data set {}, allowed 0 to {}", static_cast<int>(data_set),
-                               data_set_count - 1));
+  throw ValueError(
+      fmt::format("data set {}, allowed 0 to {}", static_cast<int>(data_set), data_set_count - 1));
 }
 
 /// NAS-Bench-201 as a table (Dong and Yang, ICLR 2020): what each of the 15,625 architectures
@@ -33,7 +39,7 @@ namespace cleave::tabular {
 ///
 /// All columns together take below 1 MB, in memory as on disk, because numbers are kept as the
 /// integers they were printed from and packed to the bit; the doubles handed out are exactly
-/// those the text reads as. Opening the binary form maps it and checks it (2 ms); a query unpacks
+/// those the text reads as. Opening the binary form maps and checks it (half a ms); a query unpacks
 /// one number. Copies share the data; all members are const and safe to call from many threads.
 ///
 /// A table may lack columns (`has`). `Parameters` and `Macs` are always there: they follow from
@@ -113,8 +119,7 @@ class NasBench201Table {
   /// `ValueError` for a row out of range and for a column the table does not have.
   [[nodiscard]] double value(std::size_t row, Column column) const {
     if (row >= size())
-      throw ValueError(
-          fmt::format("nasbench201 table: row {}, allowed 0 to {}", row, size() - 1));
+      throw ValueError(fmt::format("nasbench201 table: row {}, allowed 0 to {}", row, size() - 1));
     if (const auto& packed = columns_[column_number(column)]) return packed->value(row);
     if (!is_computed(column.metric)) throw_absent(column);
     const auto cost = space::cost(architecture(row), shape_of(column.data_set));
@@ -138,8 +143,10 @@ class NasBench201Table {
       : storage_(std::make_shared<const Storage>(std::move(storage))),
         bytes_(std::visit(
             [](const auto& held) -> std::span<const std::byte> {
-              if constexpr (requires { held.bytes(); }) return held.bytes();
-              else return held;
+              if constexpr (requires { held.bytes(); })
+                return held.bytes();
+              else
+                return held;
             },
             *storage_)),
         columns_(NasBench201Binary::decode(bytes_, name)) {}
@@ -153,9 +160,10 @@ class NasBench201Table {
     for (std::size_t number = 0; number < column_count; ++number)
       if (columns_[number])
         present += (present.empty() ? "" : ", ") + column_name(column_of_number(number));
-    throw ValueError(fmt::format("nasbench201 table: no column {}; the file it was made from has "
-                                 "{}",
-                                 column_name(column), present.empty() ? "none" : present));
+    throw ValueError(
+        fmt::format("nasbench201 table: no column {}; the file it was made from has "
+                    "{}",
+                    column_name(column), present.empty() ? "none" : present));
   }
 
   std::shared_ptr<const Storage> storage_;

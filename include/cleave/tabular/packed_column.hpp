@@ -108,8 +108,8 @@ inline void append_packed(std::vector<std::byte>& to, const DecimalColumn& colum
       const auto& known = plan.dictionary;
       code = known.empty()
                  ? value - plan.layout.base
-                 : static_cast<std::uint64_t>(
-                       std::lower_bound(known.begin(), known.end(), value) - known.begin());
+                 : static_cast<std::uint64_t>(std::lower_bound(known.begin(), known.end(), value) -
+                                              known.begin());
       code += plan.layout.has_missing ? 1 : 0;
     }
     pending |= code << pending_bits;

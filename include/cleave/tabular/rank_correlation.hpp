@@ -5,8 +5,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <limits>
-#include <numeric>
 #include <span>
 #include <utility>
 #include <vector>

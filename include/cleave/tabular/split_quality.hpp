@@ -4,6 +4,7 @@
 #include <cleave/split/tree.hpp>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -14,10 +15,10 @@ namespace cleave::tabular {
 /// still to be searched. A split without knowledge keeps, on average, as large a share of the
 /// good ones as of the space.
 struct LeafQuality {
-  std::size_t leaf = 0;     ///< node number in the tree
-  std::size_t kept = 0;     ///< good architectures inside
-  double kept_share = 0;    ///< kept / all good ones, in [0, 1]
-  double space_share = 0;   ///< architectures of the leaf / architectures of the root, in (0, 1]
+  std::size_t leaf = 0;    ///< node number in the tree
+  std::size_t kept = 0;    ///< good architectures inside
+  double kept_share = 0;   ///< kept / all good ones, in [0, 1]
+  double space_share = 0;  ///< architectures of the leaf / architectures of the root, in (0, 1]
 };
 
 /// How a tree's leaves share out `good` architectures (the true top 100 of a benchmark), in the
@@ -57,10 +58,10 @@ template <SearchSpace S>
 /// decision with at least two options left and groups that cover them (`SplitTree` checks that).
 /// Accepted: `RandomTwoWay`. Rejected: a rule that returns groups without a decision.
 template <class C, class S>
-concept SplitsWithoutTraining =
-    SearchSpace<S> && requires(const C& rule, const Restriction<S>& leaf, Stream& stream) {
-      { rule(leaf, stream) } -> std::same_as<Split>;
-    };
+concept SplitsWithoutTraining = SearchSpace<S> &&
+    requires(const C& rule, const Restriction<S>& leaf, Stream& stream) {
+  { rule(leaf, stream) } -> std::same_as<Split>;
+};
 
 /// Grows a tree by `levels` rounds in which every leaf is split once. A leaf's random numbers
 /// depend on its path alone. Throws what the rule and `SplitTree::split` throw.

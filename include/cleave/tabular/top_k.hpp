@@ -1,7 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <cleave/tabular/rank_correlation.hpp>
+#include <cmath>
 #include <cstddef>
+#include <functional>
+#include <limits>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -61,15 +66,14 @@ template <class Statistic>
 /// `tie_order`. NaN and errors as in `kendall_tau_b` and `top_rows` (so k >= 2).
 [[nodiscard]] inline double kendall_tau_b_top(std::span<const double> estimate,
                                               std::span<const double> truth, std::size_t k,
-                                              TopBy by,
-                                              std::span<const double> tie_order = {}) {
+                                              TopBy by, std::span<const double> tie_order = {}) {
   return detail::within_top(kendall_tau_b, estimate, truth, k, by, tie_order);
 }
 
 /// Spearman's rho over the k top rows only; see `kendall_tau_b_top`.
 [[nodiscard]] inline double spearman_rho_top(std::span<const double> estimate,
-                                             std::span<const double> truth, std::size_t k,
-                                             TopBy by, std::span<const double> tie_order = {}) {
+                                             std::span<const double> truth, std::size_t k, TopBy by,
+                                             std::span<const double> tie_order = {}) {
   return detail::within_top(spearman_rho, estimate, truth, k, by, tie_order);
 }
 
@@ -120,13 +124,13 @@ struct Cut {
 /// Rows tied at the cut are drawn without replacement with equal chance; the expectation over
 /// the draws is returned. O(n log n). Throws `ValueError` as `precision_at_k`, and for truth that
 /// is not finite.
-[[nodiscard]] inline double regret(std::span<const double> estimate,
-                                   std::span<const double> truth, std::size_t k = 1) {
+[[nodiscard]] inline double regret(std::span<const double> estimate, std::span<const double> truth,
+                                   std::size_t k = 1) {
   require_rankable(estimate, truth, 1);
   for (std::size_t row = 0; row < truth.size(); ++row)
     if (!std::isfinite(truth[row]))
-      throw ValueError(fmt::format("regret: row {}: true value {}, must be finite", row,
-                                   truth[row]));
+      throw ValueError(
+          fmt::format("regret: row {}: true value {}, must be finite", row, truth[row]));
   const auto at = detail::cut_of(estimate, k);
   double certain = -std::numeric_limits<double>::infinity();
   std::vector<double> tied;

@@ -11,8 +11,9 @@ namespace cleave::testing {
 /// The laws of `TabularBenchmark` on a benchmark and one column it has and one it lacks (pass the
 /// same twice when it lacks none). Returns the broken laws as sentences; empty when all hold.
 template <TabularBenchmark B>
-[[nodiscard]] std::vector<std::string> check_tabular_benchmark(
-    const B& benchmark, const typename B::Column& present, const typename B::Column& absent) {
+[[nodiscard]] std::vector<std::string> check_tabular_benchmark(const B& benchmark,
+                                                               const typename B::Column& present,
+                                                               const typename B::Column& absent) {
   std::vector<std::string> broken;
   const auto refuses = [](auto&& call) {
     try {
@@ -30,8 +31,8 @@ template <TabularBenchmark B>
   for (std::size_t row = 0; row < benchmark.size() && broken.empty(); ++row) {
     const auto architecture = benchmark.architecture(row);
     if (benchmark.row_of(architecture) != row)
-      broken.push_back(fmt::format("row_of(architecture({})) is {}", row,
-                                   benchmark.row_of(architecture)));
+      broken.push_back(
+          fmt::format("row_of(architecture({})) is {}", row, benchmark.row_of(architecture)));
     if (!equal(benchmark.value(row, present), column[row]) ||
         !equal(benchmark.value(architecture, present), column[row]))
       broken.push_back(fmt::format("row {}: value() and column() differ", row));
