@@ -104,3 +104,42 @@ function(cleave_benchmark)
   endif()
   target_link_libraries(${target} PRIVATE cleave_warnings benchmark::benchmark)
 endfunction()
+
+# cleave_compile_fail_tests(<folder>): one test for each source in the folder. Its first line is
+# `// expect: <sentence of the message>`, its second `// needs: core` or `// needs: torch`.
+function(cleave_compile_fail_tests folder)
+  foreach(library IN ITEMS core cleave)
+    if(TARGET cleave_${library})
+      add_library(cleave_flags_${library} INTERFACE)
+      target_link_libraries(cleave_flags_${library} INTERFACE cleave::${library})
+      foreach(property IN ITEMS INCLUDE_DIRECTORIES COMPILE_DEFINITIONS)
+        set(${property} "$<TARGET_PROPERTY:cleave_flags_${library},INTERFACE_${property}>")
+      endforeach()
+      file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${library}.rsp
+           CONTENT "-std=c++20
+$<$<BOOL:${INCLUDE_DIRECTORIES}>:-I$<JOIN:${INCLUDE_DIRECTORIES},\n-I>>
+$<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
+")
+    endif()
+  endforeach()
+
+  file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM name)
+    file(STRINGS ${source} lines LIMIT_COUNT 2)
+    if(lines MATCHES "// needs: core")
+      set(library core)
+    elseif(lines MATCHES "// needs: torch")
+      set(library cleave)
+    else()
+      message(FATAL_ERROR "${source}: the second line must be `// needs: core` or `// needs: torch`")
+    endif()
+    if(TARGET cleave_${library})
+      add_test(NAME compile_fail_${name}
+               COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DCOMPILER=${CMAKE_CXX_COMPILER}
+                       -DFLAGS=${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${library}.rsp
+                       -P ${PROJECT_SOURCE_DIR}/cmake/compile_fail.cmake)
+      set_tests_properties(compile_fail_${name} PROPERTIES LABELS compile_fail)
+    endif()
+  endforeach()
+endfunction()

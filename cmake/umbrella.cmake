@@ -1,0 +1,46 @@
+# cmake -P cmake/umbrella.cmake            checks core.hpp and cleave.hpp against the folder
+# cmake -DWRITE=ON -P cmake/umbrella.cmake rewrites their include lists
+#
+# core.hpp holds every header of cleave::core, cleave.hpp all the rest too. Left out on purpose:
+#   testing/   for test programs, whose authors include what they check
+#   *_json     nlohmann/json.hpp alone takes as long to read as all of core.hpp
+#   *_bytes    data that another header embeds
+
+cmake_minimum_required(VERSION 3.24)
+cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH cleave_root)
+include(${CMAKE_CURRENT_LIST_DIR}/CleaveHeaders.cmake)
+set(left_out "^(testing/|core.hpp$|cleave.hpp$|fwd.hpp$)|_json.hpp$|_bytes.hpp$")
+
+file(GLOB_RECURSE headers RELATIVE ${cleave_root}/include/cleave
+     ${cleave_root}/include/cleave/*.hpp)
+list(FILTER headers EXCLUDE REGEX ${left_out})
+list(SORT headers)
+cleave_sort_headers("${headers}" core torch)
+
+# The umbrella of everything may reach what the light one leaves out.
+function(umbrella file wanted)
+  set(path ${cleave_root}/include/cleave/${file})
+  file(READ ${path} text)
+  string(REGEX REPLACE "#include.*" "" head "${text}")
+  set(includes)
+  foreach(header IN LISTS wanted)
+    string(APPEND includes "#include <cleave/${header}>\n")
+  endforeach()
+  if("${text}" STREQUAL "${head}${includes}")
+    return()
+  endif()
+  if(WRITE)
+    file(WRITE ${path} "${head}${includes}")
+    return()
+  endif()
+  foreach(header IN LISTS wanted)
+    if(NOT text MATCHES "#include <cleave/${header}>")
+      message("${file} lacks ${header}")
+    endif()
+  endforeach()
+  message(FATAL_ERROR "${file} does not match include/cleave: run `cmake -DWRITE=ON -P \
+cmake/umbrella.cmake`, or name the header among those left out there")
+endfunction()
+
+umbrella(core.hpp "${core}")
+umbrella(cleave.hpp "core.hpp;${torch}")
