@@ -5,6 +5,7 @@
 #   testing/   for test programs, whose authors include what they check
 #   *_json     nlohmann/json.hpp alone takes as long to read as all of core.hpp
 #   *_bytes    data that another header embeds
+# and graph/spectral.hpp from core.hpp alone: Eigen's eigenvalue solver takes a second to compile.
 
 cmake_minimum_required(VERSION 3.24)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH cleave_root)
@@ -42,5 +43,8 @@ function(umbrella file wanted)
 cmake/umbrella.cmake`, or name the header among those left out there")
 endfunction()
 
-umbrella(core.hpp "${core}")
-umbrella(cleave.hpp "core.hpp;${torch}")
+set(heavy graph/spectral.hpp)
+set(light ${core})
+list(REMOVE_ITEM light ${heavy})
+umbrella(core.hpp "${light}")
+umbrella(cleave.hpp "core.hpp;${heavy};${torch}")

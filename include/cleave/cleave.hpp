@@ -5,6 +5,7 @@
 /// checked, and rewritten, by cmake/umbrella.cmake.
 
 #include <cleave/core.hpp>
+#include <cleave/graph/spectral.hpp>
 #include <cleave/data/augmentation.hpp>
 #include <cleave/data/base64.hpp>
 #include <cleave/data/check.hpp>

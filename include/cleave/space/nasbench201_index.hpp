@@ -35,15 +35,21 @@ inline constexpr std::size_t nasbench201_size = 15625;
   return index;
 }
 
+namespace detail {
+/// Row of each lexicographic number. Not constexpr on purpose: a compiler would try to fill the
+/// table at compile time, which costs every reader of this header three seconds.
+[[nodiscard]] inline std::array<std::uint16_t, nasbench201_size> rows_by_lexicographic_index() {
+  std::array<std::uint16_t, nasbench201_size> table{};
+  for (std::size_t row = 0; row < nasbench201_size; ++row)
+    table[lexicographic_index(from_official_index(row))] = static_cast<std::uint16_t>(row);
+  return table;
+}
+}  // namespace detail
+
 /// The row of an architecture in the benchmark's tables; inverse of `from_official_index`.
 /// The first call builds a table of 31 kB, later ones look it up.
 [[nodiscard]] inline std::size_t official_index(const Architecture<NasBench201>& architecture) {
-  static const auto rows = [] {
-    std::array<std::uint16_t, nasbench201_size> table{};
-    for (std::size_t row = 0; row < nasbench201_size; ++row)
-      table[lexicographic_index(from_official_index(row))] = static_cast<std::uint16_t>(row);
-    return table;
-  }();
+  static const auto rows = detail::rows_by_lexicographic_index();
   return rows[lexicographic_index(architecture)];
 }
 
