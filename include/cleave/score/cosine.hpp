@@ -4,13 +4,20 @@
 
 namespace cleave::score {
 
+/// (M + Mᵀ) / 2 over the last two dimensions, in double: a float32 product of a matrix and its
+/// transpose is symmetric only to rounding, the blocked kernels sum in different orders.
+[[nodiscard]] inline at::Tensor symmetric(const at::Tensor& product) {
+  const auto exact = product.to(at::kDouble);
+  return exact.add(exact.transpose(-1, -2)).mul(0.5);
+}
+
 /// G = sum over shared columns of rows rowsᵀ: all dot products at once, [O, O] in double.
 [[nodiscard]] inline at::Tensor gram(const GradientView& view) {
   const auto options = view.rows.size(0);
   auto total = view.rows.new_zeros({options, options}, at::kDouble);
   for (const auto& range : view.shared) {
     const auto part = view.rows.narrow(1, range.begin, range.size());
-    total.add_(part.mm(part.t()));
+    total.add_(symmetric(part.mm(part.t())));
   }
   return total;
 }

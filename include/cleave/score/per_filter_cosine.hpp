@@ -18,7 +18,7 @@ struct PerFilterCosine {
       const auto part = view.rows.narrow(1, slice.range.begin, slice.range.size())
                             .reshape({options, slice.filters, -1})
                             .transpose(0, 1);
-      sum.add_(cosines_of(part.bmm(part.transpose(1, 2)).to(at::kDouble)).sum(0));
+      sum.add_(cosines_of(symmetric(part.bmm(part.transpose(1, 2)))).sum(0));
       filters += slice.filters;
     }
     return filters == 0 ? sum : sum.div_(static_cast<double>(filters));

@@ -126,11 +126,17 @@ struct Darts {
   template <MixtureSupernet Net>
   [[nodiscard]] Genotype<typename Net::Space> derive(const Net& net, const State<Net>& state,
                                                      const Judge<Net>&, Stream) const {
+    const auto table = option_weights(net, state);
+    return cleave::derive<typename Net::Space>(std::span<const double>(table), net.restriction());
+  }
+
+  /// softmax(alpha) on the host, [decision_count, max_options].
+  template <MixtureSupernet Net>
+  [[nodiscard]] static std::vector<double> option_weights(const Net& net, const State<Net>& state) {
     const at::Tensor table =
         probabilities(net, state.alpha.detach()).to(at::kCPU, at::kDouble).contiguous();
-    const std::span<const double> weights_of_options(
-        table.template const_data_ptr<double>(), static_cast<std::size_t>(table.numel()));
-    return cleave::derive<typename Net::Space>(weights_of_options, net.restriction());
+    const double* first = table.template const_data_ptr<double>();
+    return {first, first + table.numel()};
   }
 
  private:

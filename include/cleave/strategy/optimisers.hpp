@@ -50,7 +50,9 @@ struct Sgd {
     const at::NoGradGuard no_grad;
     auto gradient = arena.gradients();
     const auto norm = gradient.norm();
-    if (clip > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0));
+    // A norm that is not finite leaves the gradient alone, so that the weight at fault can be named.
+    if (clip > 0)
+      gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0).nan_to_num(1.0));
     auto weights = arena.values();
     gradient.add_(weights, weight_decay);
     state.momentum.mul_(momentum).add_(gradient);

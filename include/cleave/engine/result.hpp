@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cleave/engine/events.hpp>
+#include <cleave/space/genotype.hpp>
+#include <cleave/split/evidence.hpp>
+#include <cleave/split/tree.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cleave {
+
+/// One stage as it was: what it cost.
+struct StageRecord {
+  Stage stage = Stage::Training;
+  std::string where;
+  std::size_t steps = 0;   ///< optimiser steps, or forward-and-backward passes while scoring
+  std::size_t images = 0;
+  double seconds = 0;
+};
+
+/// How a leaf's architecture weights ended; what alpha collapse looks like from outside.
+struct AlphaHealth {
+  double entropy = 0;     ///< mean over decisions, 1 = uniform over the allowed options
+  double skip_share = 0;  ///< mean weight of options named skip...
+  double none_share = 0;  ///< mean weight of the option named none
+};
+
+/// A finished leaf.
+template <class Space>
+struct LeafRecord {
+  std::size_t node = 0;
+  Genotype<Space> genotype{};
+  double supernet_accuracy = 0;  ///< on held-out validation images
+  std::optional<AlphaHealth> alpha{};
+};
+
+/// A split as it was decided.
+struct SplitRecord {
+  std::size_t node = 0;
+  SplitOutcome outcome{};
+};
+
+/// Validation accuracies of one candidate's trials, by epochs.
+struct TrialRecord {
+  std::size_t candidate = 0;
+  std::size_t epochs = 0;
+  double accuracy = 0;
+};
+
+/// Everything a search found, in the order in which it was found.
+template <class Space>
+struct SearchResult {
+  SplitTree<Space> tree{};
+  std::vector<SplitRecord> splits{};
+  std::vector<LeafRecord<Space>> leaves{};
+  std::vector<TrialRecord> trials{};
+  std::optional<std::size_t> chosen{};  ///< index into `leaves`
+  std::vector<StageRecord> stages{};
+
+  /// Optimiser steps of supernet training, all nodes together.
+  [[nodiscard]] std::size_t search_steps() const {
+    std::size_t steps = 0;
+    for (const auto& record : stages)
+      if (record.stage == Stage::Training) steps += record.steps;
+    return steps;
+  }
+  /// The chosen architecture. Throws `ValueError` before one was chosen.
+  [[nodiscard]] const Genotype<Space>& genotype() const {
+    if (!chosen) throw ValueError("search result: no leaf has been chosen");
+    return leaves.at(*chosen).genotype;
+  }
+};
+
+}  // namespace cleave

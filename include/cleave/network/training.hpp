@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cleave/data/concept.hpp>
+#include <cleave/data/epoch_order.hpp>
+#include <cleave/network/concept.hpp>
+#include <cleave/strategy/finite.hpp>
+#include <cleave/strategy/optimisers.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cleave::network {
+
+/// How a stand-alone network is trained. Defaults: NAS-Bench-201 (section 2.3 of its paper).
+struct Recipe {
+  strategy::Sgd optimiser{.rate = {0.1, 0.0}, .clip = 0.0};
+  std::size_t epochs = 200;
+  std::size_t batch = 256;
+  bool augment = true;
+  double label_smoothing = 0.0;
+};
+
+/// All image numbers of a part.
+template <data::DataSet D>
+[[nodiscard]] std::vector<std::int64_t> all_images(const D& data, data::Part part) {
+  std::vector<std::int64_t> indices(data.labels(part).size());
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return indices;
+}
+
+/// A stand-alone network in training: can be stopped after any epoch, judged, and continued.
+template <Network N>
+class Training {
+ public:
+  /// Called after every step with the number of images it used.
+  using Tick = std::function<void(std::size_t images)>;
+
+  /// The learning rate ends after `recipe.epochs`. `where` names the network in error messages.
+  Training(N net, Recipe recipe, Stream stream, std::string where)
+      : net_(std::move(net)),
+        recipe_(recipe),
+        momentum_(recipe.optimiser.start(net_.arena())),
+        stream_(stream),
+        where_(std::move(where)) {}
+
+  /// Trains on these images of the train part until `epochs` epochs are done in all. Throws
+  /// `NumericalError` when a loss or weight is no longer finite.
+  template <data::DataSet D>
+  void train_until(std::size_t epochs, const D& data, std::span<const std::int64_t> images,
+                   const Tick& tick) {
+    for (; epoch_ < epochs; ++epoch_) {
+      const auto stream = stream_.fork("epoch").fork(epoch_);
+      const data::EpochOrder order(images, recipe_.batch, stream.fork("order"));
+      for (std::size_t k = 0; k < order.batches(); ++k) {
+        const auto batch = data.batch(data::Part::Train, order.batch(k), recipe_.augment,
+                                      stream.fork("augment").fork(k));
+        net_.arena().gradients().zero_();
+        const auto loss =
+            at::cross_entropy_loss(net_.forward(batch.images, true), batch.labels, {},
+                                   at::Reduction::Mean, -100, recipe_.label_smoothing);
+        loss.backward();
+        const double progress =
+            (static_cast<double>(epoch_) +
+             static_cast<double>(k) / static_cast<double>(order.batches())) /
+            static_cast<double>(recipe_.epochs);
+        const auto norm = recipe_.optimiser.step(net_.arena(), momentum_, progress);
+        guard_.check(net_.arena(), loss.detach(), norm, [&] {
+          return fmt::format("{}, epoch {}, step {}", where_, epoch_, k);
+        });
+        tick(order.batch(k).size());
+      }
+    }
+  }
+
+  /// Accuracy in [0, 1] with running statistics, without augmentation.
+  template <data::DataSet D>
+  [[nodiscard]] double accuracy(const D& data, data::Part part,
+                                std::span<const std::int64_t> images) const {
+    const at::NoGradGuard no_grad;
+    const data::SequentialBatches batches(images, evaluation_batch);
+    at::Tensor correct;
+    for (std::size_t k = 0; k < batches.batches(); ++k) {
+      const auto batch = data.batch(part, batches.batch(k), false, Stream());
+      const auto hits = net_.forward(batch.images, false).argmax(1).eq(batch.labels).sum();
+      correct = correct.defined() ? correct.add(hits) : hits;
+    }
+    return static_cast<double>(correct.template item<std::int64_t>()) /
+           static_cast<double>(images.size());
+  }
+
+  [[nodiscard]] N& net() noexcept { return net_; }
+
+ private:
+  static constexpr std::size_t evaluation_batch = 256;
+
+  N net_;
+  Recipe recipe_;
+  strategy::Sgd::State momentum_;
+  Stream stream_;
+  std::string where_;
+  std::size_t epoch_ = 0;
+  strategy::FiniteGuard guard_;
+};
+
+}  // namespace cleave::network
