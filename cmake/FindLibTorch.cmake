@@ -9,11 +9,57 @@
 
 set(_header include/torch/csrc/api/include/torch/torch.h)
 
+# Sets `out` to what is wrong with the LibTorch in `root`, or to nothing.
+function(_libtorch_fault root out)
+  set(${out} "" PARENT_SCOPE)
+  if(NOT EXISTS "${root}/${_header}")
+    set(${out} "holds no LibTorch" PARENT_SCOPE)
+    return()
+  endif()
+  # Libraries made for the old std::string cannot be linked with programs that use the new one.
+  if(EXISTS "${root}/lib/libc10.so")
+    file(STRINGS "${root}/lib/libc10.so" symbols LIMIT_COUNT 1
+         REGEX "_ZN3c105ErrorC2ENS_14SourceLocationENSt7__cxx1112basic_string")
+    if(NOT symbols)
+      set(${out} "was built with _GLIBCXX_USE_CXX11_ABI=0; use 2.6 or later" PARENT_SCOPE)
+      return()
+    endif()
+  endif()
+  # A wheel without the packages it depends on would fail at the first link.
+  set(library "${root}/lib/libtorch_cpu.so")
+  if(CLEAVE_CUDA)
+    set(library "${root}/lib/libtorch_cuda.so")
+    if(NOT EXISTS "${library}")
+      set(${out} "has no CUDA half" PARENT_SCOPE)
+      return()
+    endif()
+  endif()
+  find_program(LibTorch_LDD ldd)
+  mark_as_advanced(LibTorch_LDD)
+  if(LibTorch_LDD AND EXISTS "${library}" AND NOT CMAKE_CROSSCOMPILING)
+    execute_process(COMMAND ${LibTorch_LDD} "${library}" OUTPUT_VARIABLE needed ERROR_QUIET)
+    string(REGEX MATCHALL "[^ \t\n]+ => not found" missing "${needed}")
+    if(missing)
+      list(REMOVE_DUPLICATES missing)
+      string(REPLACE " => not found" "" missing "${missing}")
+      list(JOIN missing ", " missing)
+      set(${out} "lacks libraries it was linked with: ${missing}" PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+# What was looked at and refused, for the message in case nothing fits.
+set(_refused)
+
 # A root that was found earlier and has since been removed must not be kept.
-if(LIBTORCH_ROOT AND NOT EXISTS "${LIBTORCH_ROOT}/${_header}")
-  message(STATUS "LIBTORCH_ROOT=${LIBTORCH_ROOT} holds no LibTorch; looking elsewhere")
-  unset(LIBTORCH_ROOT CACHE)
-  unset(LIBTORCH_ROOT)
+if(LIBTORCH_ROOT)
+  _libtorch_fault("${LIBTORCH_ROOT}" _fault)
+  if(_fault)
+    message(STATUS "LIBTORCH_ROOT=${LIBTORCH_ROOT} ${_fault}; looking elsewhere")
+    string(APPEND _refused "\n  ${LIBTORCH_ROOT} ${_fault}.")
+    unset(LIBTORCH_ROOT CACHE)
+    unset(LIBTORCH_ROOT)
+  endif()
 endif()
 
 if(NOT LIBTORCH_ROOT)
@@ -49,7 +95,7 @@ if(NOT LIBTORCH_ROOT)
     set(_cache "$ENV{HOME}/.cache/cleave")
   endif()
   # The full package can do all that the small one can, so it comes second only without CLEAVE_CUDA.
-  set(_environments torch-cpu torch-cuda torch-tmp)
+  set(_environments torch-cpu torch-cuda)
   if(CLEAVE_CUDA)
     set(_environments torch-cuda)
   endif()
@@ -59,11 +105,17 @@ if(NOT LIBTORCH_ROOT)
   endforeach()
 
   foreach(_root IN LISTS _roots)
-    if(_root AND EXISTS "${_root}/${_header}")
-      get_filename_component(_root "${_root}" ABSOLUTE)
-      set(LIBTORCH_ROOT "${_root}" CACHE PATH "Folder of LibTorch: holds include/ and lib/")
-      break()
+    if(NOT EXISTS "${_root}/${_header}")
+      continue()
     endif()
+    get_filename_component(_root "${_root}" ABSOLUTE)
+    _libtorch_fault("${_root}" _fault)
+    if(_fault)
+      string(APPEND _refused "\n  ${_root} ${_fault}.")
+      continue()
+    endif()
+    set(LIBTORCH_ROOT "${_root}" CACHE PATH "Folder of LibTorch: holds include/ and lib/")
+    break()
   endforeach()
 endif()
 
@@ -103,9 +155,9 @@ find_package_handle_standard_args(
   VERSION_VAR LibTorch_VERSION
   REASON_FAILURE_MESSAGE
     "Run scripts/setup, which installs it, or set LIBTORCH_ROOT to the folder of an installed one, \
-or use CLEAVE_TORCH=OFF for cleave::core alone. CLEAVE_CUDA=ON needs `scripts/setup --cuda`.")
+or use CLEAVE_TORCH=OFF for cleave::core alone. CLEAVE_CUDA=ON needs `scripts/setup --cuda`.${_refused}")
 
-if(LibTorch_FOUND AND NOT TARGET cleave::libtorch)
+if(LibTorch_FOUND AND NOT CMAKE_SCRIPT_MODE_FILE AND NOT TARGET cleave::libtorch)
   add_library(cleave::libtorch INTERFACE IMPORTED)
   target_include_directories(
     cleave::libtorch INTERFACE "${LIBTORCH_ROOT}/include"
