@@ -69,7 +69,7 @@ TEST_CASE("a good CSV: any line ends, decimals of a column brought together") {
 
   auto crlf = with_cells("1,2", "3,4");
   for (std::size_t at = 0; (at = crlf.find('\n', at)) != std::string::npos; at += 2)
-    crlf.insert(at, "\r");
+    crlf.insert(at, 1, '\r');
   CHECK(read(crlf) == "fine");
   auto open_end = with_cells("1,2", "3,4");
   open_end.pop_back();

@@ -156,14 +156,12 @@ class NasBench201Table {
   }
 
   [[noreturn]] void throw_absent(Column column) const {
-    std::string present;
+    std::vector<std::string> present;
     for (std::size_t number = 0; number < column_count; ++number)
-      if (columns_[number])
-        present += (present.empty() ? "" : ", ") + column_name(column_of_number(number));
-    throw ValueError(
-        fmt::format("nasbench201 table: no column {}; the file it was made from has "
-                    "{}",
-                    column_name(column), present.empty() ? "none" : present));
+      if (columns_[number]) present.push_back(column_name(column_of_number(number)));
+    throw ValueError(fmt::format(
+        "nasbench201 table: no column {}; the file it was made from has {}", column_name(column),
+        present.empty() ? std::string("none") : fmt::format("{}", fmt::join(present, ", "))));
   }
 
   std::shared_ptr<const Storage> storage_;
