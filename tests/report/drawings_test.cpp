@@ -35,13 +35,13 @@ TEST_CASE("a cell drawing shows every operation once and its own arch string") {
     const auto architecture = all.sample(stream);
     const auto svg = cell_svg(architecture);
     REQUIRE(xml_problem(svg) == "");
-    REQUIRE(occurrences(svg, ">" + Cell::to_text(architecture) + "<") == 1);
+    REQUIRE(occurrences(svg, fmt::format(">{}<", Cell::to_text(architecture))) == 1);
     const std::array<std::string, 5> words{"none", "skip", "conv 1x1", "conv 3x3", "avg pool 3x3"};
     for (std::size_t o = 0; o < words.size(); ++o) {
       std::size_t edges = 0;
       for (const auto option : architecture.options()) edges += option.index() == o ? 1 : 0;
       // "none" is its own official name and stands in the legend as well
-      REQUIRE(occurrences(svg, ">" + words[o] + "<") == edges + (o == 0 ? 1 : 0));
+      REQUIRE(occurrences(svg, fmt::format(">{}<", words[o])) == edges + (o == 0 ? 1 : 0));
       REQUIRE(occurrences(svg, fmt::format("url(#arrow{})", o)) == edges);
     }
   }
