@@ -115,7 +115,7 @@ function(cleave_compile_fail_tests folder)
       foreach(property IN ITEMS INCLUDE_DIRECTORIES COMPILE_DEFINITIONS)
         set(${property} "$<TARGET_PROPERTY:cleave_flags_${library},INTERFACE_${property}>")
       endforeach()
-      file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${library}.rsp
+      file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/flags_${library}.rsp
            CONTENT "-std=c++20
 $<$<BOOL:${INCLUDE_DIRECTORIES}>:-I$<JOIN:${INCLUDE_DIRECTORIES},\n-I>>
 $<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
@@ -137,7 +137,7 @@ $<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
     if(TARGET cleave_${library})
       add_test(NAME compile_fail_${name}
                COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DCOMPILER=${CMAKE_CXX_COMPILER}
-                       -DFLAGS=${CMAKE_CURRENT_BINARY_DIR}/compile_fail_${library}.rsp
+                       -DFLAGS=${CMAKE_CURRENT_BINARY_DIR}/flags_${library}.rsp
                        -P ${PROJECT_SOURCE_DIR}/cmake/compile_fail.cmake)
       set_tests_properties(compile_fail_${name} PROPERTIES LABELS compile_fail)
     endif()
