@@ -1,0 +1,284 @@
+// The main job on the embedded digits: gradient-matching few-shot search on NAS-Bench-201 with
+// second-order DARTS, beside one-shot and exhaustive few-shot search under the same number of
+// supernet training steps, and beside ten random architectures retrained alike.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cleave/data/digits.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/engine/retrain.hpp>
+#include <cleave/network/nasbench201.hpp>
+#include <cleave/split/exhaustive.hpp>
+#include <cleave/split/gradient_matching.hpp>
+#include <cleave/strategy/darts.hpp>
+#include <cleave/version.hpp>
+#include <cmath>
+#include <exception>
+#include <functional>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "support/interrupt.hpp"
+#include "support/progress.hpp"
+#include "support/run_directory.hpp"
+
+namespace {
+
+using Space = cleave::space::NasBench201;
+using Net = cleave::network::NasBench201;
+using Strategy = cleave::strategy::Darts<cleave::strategy::SecondOrder>;
+using Result = cleave::SearchResult<Space>;
+
+struct Options {
+  std::string out = "cleave-demo";
+  std::uint64_t seed = 0;
+  double scale = 1.0;  ///< of all epochs; the tests run a tiny demo
+  std::size_t random = 10;
+  std::size_t threads = 2;
+  bool quiet = false;
+};
+
+/// One architecture on its way: searched for or drawn, then retrained and tested.
+struct Entry {
+  std::string name;
+  cleave::Architecture<Space> architecture{};
+  Result result{};
+  cleave::RetrainRecord retrained{};
+  double search_seconds = 0;
+};
+
+class Demo {
+ public:
+  explicit Demo(Options options)
+      : options_(std::move(options)),
+        data_(cleave::data::digits()),
+        directory_(options_.out),
+        progress_(options_.quiet) {
+    sizes_ = {.channels = 16, .cells = 1, .image_channels = 1, .classes = 10};
+    recipe_.optimiser.rate = {0.1, 0.0};
+    recipe_.epochs = scaled(40);
+    recipe_.batch = 96;
+  }
+
+  void run() {
+    const auto began = std::chrono::steady_clock::now();
+    entries_.resize(3 + options_.random);
+    entries_[0].name = "GM";
+    entries_[1].name = "one-shot";
+    entries_[2].name = "few-shot";
+    for (std::size_t i = 0; i < options_.random; ++i)
+      entries_[3 + i].name = fmt::format("random {}", i);
+    in_parallel(entries_.size(), [&](std::size_t i) { job(i); });
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    write();
+    table();
+  }
+
+ private:
+  [[nodiscard]] std::size_t scaled(std::size_t epochs) const {
+    return std::max<std::size_t>(
+        1, static_cast<std::size_t>(std::lround(static_cast<double>(epochs) * options_.scale)));
+  }
+
+  /// Small networks keep one core busy each: jobs side by side, one thread each.
+  void in_parallel(std::size_t jobs, const std::function<void(std::size_t)>& job) {
+    std::atomic<std::size_t> next{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr error;
+    std::mutex guard;
+    std::vector<std::thread> workers;
+    for (std::size_t t = 0; t < options_.threads; ++t)
+      workers.emplace_back([&] {
+        at::set_num_threads(1);
+        for (auto i = next++; i < jobs && !failed; i = next++) try {
+            job(i);
+          } catch (...) {
+            const std::lock_guard lock(guard);
+            if (!failed.exchange(true)) error = std::current_exception();
+          }
+      });
+    for (auto& worker : workers) worker.join();
+    if (error) std::rethrow_exception(error);
+  }
+
+  [[nodiscard]] cleave::RunControl control(const std::string& who) {
+    return {[this, who](const cleave::Progress& p) {
+              directory_.log(who, p);
+              progress_.show(who, p);
+            },
+            example::interrupted};
+  }
+
+  void job(std::size_t i) {
+    auto& entry = entries_[i];
+    const auto warm_up = scaled(4);
+    const auto leaf = scaled(8);
+    // Supernet epochs of GM: root, two halves, four leaves. The others get the same total.
+    const auto total = 3 * warm_up + 4 * leaf;
+    cleave::Schedule schedule;
+    if (i == 0) {
+      schedule = {.splits = {{warm_up, 2}, {2 * warm_up, 2}}, .final_epochs = leaf};
+      search(entry, schedule,
+             cleave::split::GradientMatching<>{.repeats = {.limit = scaled(60)}});
+    } else if (i == 1) {
+      schedule = {.final_epochs = total};
+      search(entry, schedule, cleave::split::Exhaustive{});
+    } else if (i == 2) {
+      const auto each = (total - warm_up) / Space::option_count({});
+      schedule = {.splits = {{total - Space::option_count({}) * each, 5}}, .final_epochs = each};
+      search(entry, schedule, cleave::split::Exhaustive{});
+    } else {
+      auto stream = cleave::Stream(options_.seed).fork("random architecture").fork(i);
+      entry.architecture = cleave::sample<Space>({}, stream);
+    }
+    entry.retrained = cleave::retrain<Net>(
+        entry.architecture, sizes_, recipe_, data_, cleave::Stream(options_.seed).fork("retrain"),
+        control(entry.name), entry.result.stages, "network");
+  }
+
+  template <class Criterion>
+  void search(Entry& entry, const cleave::Schedule& schedule, const Criterion& criterion) {
+    using Search = cleave::FewShotSearch<Space, Strategy, Criterion>;
+    typename Search::Settings settings;
+    settings.schedule = schedule;
+    settings.supernet = sizes_;
+    settings.network = sizes_;
+    settings.trial = recipe_;
+    settings.seed = options_.seed;
+    const Search host(settings, {}, criterion,
+                      {.rungs = {scaled(3), scaled(6), scaled(12)}});
+    const auto began = std::chrono::steady_clock::now();
+    host.run(data_, control(entry.name), entry.result);
+    entry.search_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    entry.architecture = entry.result.genotype();
+  }
+
+  void write() {
+    nlohmann::json methods = nlohmann::json::array();
+    for (const auto& entry : entries_)
+      methods.push_back({{"name", entry.name},
+                         {"architecture", Space::to_text(entry.architecture)},
+                         {"test_accuracy", entry.retrained.test_accuracy},
+                         {"parameters", entry.retrained.parameters},
+                         {"search_seconds", entry.search_seconds},
+                         {"search", cleave::report::to_json(entry.result)}});
+    const nlohmann::json report = {
+        {"program", "demo"},
+        {"cleave", cleave::version_text},
+        {"libtorch", TORCH_VERSION},
+        {"data", std::string(data_.name())},
+        {"settings",
+         {{"seed", options_.seed},
+          {"scale", options_.scale},
+          {"channels", sizes_.channels},
+          {"cells", sizes_.cells},
+          {"retrain_epochs", recipe_.epochs},
+          {"retrain_batch", recipe_.batch},
+          {"threads", options_.threads}}},
+        {"seconds", seconds_},
+        {"methods", std::move(methods)}};
+    directory_.write("result.json", report.dump(1) + "\n");
+    directory_.write("cell.svg",
+                     cleave::report::cell_svg(entries_[0].architecture, "The cell GM chose"));
+    example::write_heat_maps(directory_, "gm", entries_[0].result);
+  }
+
+  void table() const {
+    fmt::print("\n{:<14} {:>6} {:>6} {:>8} {:>9} {:>9}   {}\n", "method", "leaves", "steps",
+               "search s", "params", "test %", "architecture");
+    for (std::size_t i = 0; i < 3; ++i) {
+      const auto& e = entries_[i];
+      fmt::print("{:<14} {:>6} {:>6} {:>8.1f} {:>9} {:>9.2f}   {}\n", e.name,
+                 e.result.leaves.size(), e.result.search_steps(), e.search_seconds,
+                 e.retrained.parameters, 100 * e.retrained.test_accuracy,
+                 Space::to_text(e.architecture));
+    }
+    if (options_.random > 0) random_rows();
+    verdict();
+    fmt::print("\nResults, pictures and settings: {}\nThe whole demo took {:.0f} s.\n",
+               std::filesystem::absolute(directory_.path()).string(), seconds_);
+  }
+
+  void random_rows() const {
+    double sum = 0;
+    const Entry* best = &entries_[3];
+    for (std::size_t i = 3; i < entries_.size(); ++i) {
+      sum += entries_[i].retrained.test_accuracy;
+      if (entries_[i].retrained.test_accuracy > best->retrained.test_accuracy) best = &entries_[i];
+    }
+    fmt::print("{:<14} {:>6} {:>6} {:>8} {:>9} {:>9.2f}   mean of {}\n", "random", "", "", "", "",
+               100 * sum / static_cast<double>(options_.random), options_.random);
+    fmt::print("{:<14} {:>6} {:>6} {:>8} {:>9} {:>9.2f}   {}\n", "best random", "", "", "",
+               best->retrained.parameters, 100 * best->retrained.test_accuracy,
+               Space::to_text(best->architecture));
+  }
+
+  /// Says who won, and whether the test part is large enough to say so.
+  void verdict() const {
+    std::vector<const Entry*> order;
+    for (std::size_t i = 0; i < 3; ++i) order.push_back(&entries_[i]);
+    std::stable_sort(order.begin(), order.end(), [](const Entry* a, const Entry* b) {
+      return a->retrained.test_accuracy > b->retrained.test_accuracy;
+    });
+    const double p = order[0]->retrained.test_accuracy;
+    const double images = static_cast<double>(order[0]->retrained.test_images);
+    // Standard error of the difference of two accuracies on `images` images.
+    const double noise = 100 * std::sqrt(2 * std::max(p * (1 - p), 1 / images) / images);
+    const double lead = 100 * (p - order[1]->retrained.test_accuracy);
+    fmt::print("\n{} is first of the three searches, {:.2f} points before {}; one standard error "
+               "of such a\ndifference on {} test images is {:.2f} points, so this run {}.\n",
+               order[0]->name, lead, order[1]->name, images, noise,
+               lead > 2 * noise ? "tells them apart" : "does not tell them apart");
+    std::size_t better = 0;
+    for (std::size_t i = 3; i < entries_.size(); ++i)
+      better += entries_[i].retrained.test_accuracy > entries_[0].retrained.test_accuracy;
+    if (options_.random > 0)
+      fmt::print("Of {} random architectures {} tested better than GM's choice.\n",
+                 options_.random, better);
+  }
+
+  Options options_;
+  cleave::data::InMemory data_;
+  example::RunDirectory directory_;
+  example::ProgressLine progress_;
+  cleave::supernet::NasBench201Config sizes_{};
+  cleave::network::Recipe recipe_{};
+  std::vector<Entry> entries_;
+  double seconds_ = 0;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app{"Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the "
+               "embedded digits, beside one-shot, exhaustive few-shot and random architectures"};
+  app.add_option("--out", options.out, "folder for results and pictures")->capture_default_str();
+  app.add_option("--seed", options.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--scale", options.scale, "factor on all epochs; 0.1 is a quick look")
+      ->check(CLI::Range(0.01, 100.0))
+      ->capture_default_str();
+  app.add_option("--random", options.random, "random architectures to compare with")
+      ->check(CLI::Range(0, 1000))
+      ->capture_default_str();
+  app.add_option("--threads", options.threads, "searches and trainings side by side")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_flag("--quiet", options.quiet, "no progress");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    example::catch_interrupts();
+    Demo(options).run();
+  } catch (const cleave::Interrupted& error) {
+    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), options.out);
+    return 128 + example::interrupt_signal;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "\ndemo: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cleave/engine/events.hpp>
+#include <cstdio>
+#include <fmt/format.h>
+#include <map>
+#include <mutex>
+#include <string>
+
+namespace example {
+
+/// Shows what is going on: on a terminal one live line with rate and time left, and a plain line
+/// for each stage that ends; when piped the plain lines only; nothing when quiet. Writes to
+/// standard error, so that standard output holds the result alone. Thread-safe.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet) : quiet_(quiet), live_(!quiet && isatty(STDERR_FILENO) != 0) {}
+  ~ProgressLine() { clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const std::string& who, const cleave::Progress& progress) {
+    if (quiet_) return;
+    using Kind = cleave::Progress::Kind;
+    const std::lock_guard lock(mutex_);
+    if (progress.kind == Kind::Ended) {
+      running_.erase(who);
+      clear();
+      fmt::print(stderr, "{:<12} {} {:<14} {:>5} steps {:>8} images {:>6.1f} s\n", who,
+                 cleave::stage_name(progress.stage), progress.where, progress.done,
+                 progress.images, progress.seconds);
+      return;
+    }
+    if (progress.kind == Kind::Message) {
+      clear();
+      fmt::print(stderr, "{:<12} {}\n", who, progress.message);
+      return;
+    }
+    if (!live_) return;
+    running_[who] = describe(who, progress);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - drawn_ < std::chrono::milliseconds(100)) return;
+    drawn_ = now;
+    std::string line;
+    for (const auto& [name, text] : running_) line += (line.empty() ? "" : "  |  ") + text;
+    if (line.size() > width) line.resize(width);
+    fmt::print(stderr, "\r\x1b[K{}", line);
+    std::fflush(stderr);
+  }
+
+ private:
+  static constexpr std::size_t width = 110;
+
+  static std::string describe(const std::string& who, const cleave::Progress& p) {
+    const double rate = p.seconds > 0 ? static_cast<double>(p.done) / p.seconds : 0;
+    std::string text = fmt::format("{}: {} {} {}", who, cleave::stage_name(p.stage), p.where, p.done);
+    if (p.planned > 0) text += fmt::format("/{}", p.planned);
+    if (rate > 0) text += fmt::format(", {:.1f}/s", rate);
+    if (rate > 0 && p.planned > p.done)
+      text += fmt::format(", {:.0f} s left", static_cast<double>(p.planned - p.done) / rate);
+    return text;
+  }
+
+  void clear() {
+    if (live_) fmt::print(stderr, "\r\x1b[K");
+  }
+
+  bool quiet_;
+  bool live_;
+  std::mutex mutex_;
+  std::map<std::string, std::string> running_;
+  std::chrono::steady_clock::time_point drawn_{};
+};
+
+}  // namespace example
