@@ -12,6 +12,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -214,8 +215,10 @@ class WeightArena {
     throw ValueError(fmt::format("weight arena: no weight named '{}'", name));
   }
 
-  /// Copies from another arena every weight that has the same name and shape; the values a child
-  /// inherits from its parent. Returns how many weights were copied.
+  /// Copies from another arena every weight of the same name; the values a child inherits from its
+  /// parent. Where the child's tensor is smaller, as under a restriction of options that are slices
+  /// of one tensor, it takes the first channels (dimensions 0 and 1) and the centre of a kernel (the
+  /// rest). Weights that the parent lacks or holds smaller stay. Returns how many were copied.
   std::size_t inherit(const WeightArena& parent, const at::Tensor& from, const at::Tensor& to) const {
     torch::NoGradGuard no_grad;
     std::unordered_map<std::string_view, const Spec*> known;
@@ -223,9 +226,13 @@ class WeightArena {
     std::size_t copied = 0;
     for (const auto& spec : specs_) {
       const auto found = known.find(spec.name);
-      if (found == known.end() || found->second->shape != spec.shape) continue;
-      to.narrow(0, spec.offset, spec.count)
-          .copy_(from.narrow(0, found->second->offset, spec.count));
+      if (found == known.end() || !holds(found->second->shape, spec.shape)) continue;
+      auto source = view(from, *found->second);
+      for (std::size_t d = 0; d < spec.shape.size(); ++d) {
+        const auto spare = found->second->shape[d] - spec.shape[d];
+        source = source.narrow(static_cast<std::int64_t>(d), d < 2 ? 0 : spare / 2, spec.shape[d]);
+      }
+      view(to, spec).copy_(source);
       ++copied;
     }
     return copied;
@@ -240,6 +247,12 @@ class WeightArena {
     Initialiser initialiser;
     std::int64_t offset;
   };
+
+  /// True when a tensor of shape `inner` is a block of one of shape `outer`.
+  static bool holds(const std::vector<std::int64_t>& outer,
+                    const std::vector<std::int64_t>& inner) {
+    return std::equal(outer.begin(), outer.end(), inner.begin(), inner.end(), std::greater_equal{});
+  }
 
   /// 4-d weights [O, I, H, W] are stored as [O, H, W, I]: channels-last without a copy.
   static at::Tensor view(const at::Tensor& flat, const Spec& spec) {
