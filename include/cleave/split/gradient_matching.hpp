@@ -41,9 +41,10 @@ struct GradientMatching {
       return agreement_of(scene, decisions, resamples);
     };
     SplitOutcome outcome;
+    score::GradientRows rows(scene.net().arena(), max_options<typename Net::Space>);
     while (memory.empty() || !repeats.enough(memory.size(), agreement)) {
       scene.tick(memory.size(), repeats.most());
-      memory.push_back(one_repeat(scene, decisions, memory.size()));
+      memory.push_back(one_repeat(scene, decisions, rows, memory.size()));
     }
     const auto candidates = cut_all(scene, decisions, mean(memory, {}));
     const auto chosen = edges.choose(candidates);
@@ -68,20 +69,19 @@ struct GradientMatching {
   template <class Net>
   [[nodiscard]] std::vector<Eigen::MatrixXd> one_repeat(const SplitScene<Net>& scene,
                                                         const std::vector<DecisionId>& decisions,
+                                                        score::GradientRows& rows,
                                                         std::size_t repeat) const {
     auto& net = scene.net();
     const auto stream = scene.stream().fork("repeat").fork(repeat);
     const auto batch = scene.batch(stream.fork("batch"));
     const auto context = scene.context(stream.fork("context"));
-    score::GradientRows rows(net.arena(), max_options<typename Net::Space>);
     std::vector<at::Tensor> scores;
     for (const auto decision : decisions) {
       std::size_t row = 0;
       for (const auto option : scene.options(decision)) {
         rows.record(row++);
-        at::cross_entropy_loss(net.forward(batch.images, net.probe(context, decision, option, probe)),
-                               batch.labels)
-            .backward();
+        const auto child = net.probe(context, decision, option, probe);
+        at::cross_entropy_loss(net.forward(batch.images, child), batch.labels).backward();
       }
       const auto shared = net.arena().shared_by(decision);
       const auto slices = net.arena().slices_shared_by(decision);

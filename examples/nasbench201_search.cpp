@@ -1,0 +1,358 @@
+// Few-shot architecture search on NAS-Bench-201 with every part chosen on the command line.
+// `nasbench201_search --help` explains the options; docs/method.md the method.
+
+#include <algorithm>
+#include <cleave/data/cifar.hpp>
+#include <cleave/data/digits.hpp>
+#include <cleave/data/fashion_mnist.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/engine/retrain.hpp>
+#include <cleave/network/nasbench201.hpp>
+#include <cleave/split/exhaustive.hpp>
+#include <cleave/split/gradient_matching.hpp>
+#include <cleave/split/random.hpp>
+#include <cleave/strategy/darts.hpp>
+#include <cleave/tabular/nasbench201_table.hpp>
+#include <cleave/version.hpp>
+#include <exception>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "support/interrupt.hpp"
+#include "support/progress.hpp"
+#include "support/run_directory.hpp"
+
+namespace {
+
+using Space = cleave::space::NasBench201;
+using Net = cleave::network::NasBench201;
+
+struct Options {
+  std::string preset = "digits";
+  std::string strategy = "darts2";
+  std::string split = "gm";
+  std::string data = "digits";
+  std::vector<std::size_t> split_epochs{4, 8};
+  std::size_t groups = 2;
+  std::size_t epochs = 8;
+  std::string restart = "last";
+  std::size_t repeats = 0;
+  std::int64_t channels = 16;
+  std::int64_t cells = 1;
+  std::size_t batch = 48;
+  std::size_t take = 0;
+  std::vector<std::size_t> rungs{3, 6, 12};
+  std::size_t retrain_epochs = 40;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  int threads = 0;
+  std::string out = "cleave-run";
+  std::string table;
+  bool quiet = false;
+};
+
+/// The recipes of the paper and a small one. What the command line says goes before the preset.
+const std::map<std::string, std::function<void(Options&)>> presets{
+    {"digits", [](Options&) {}},
+    {"gm-darts",
+     [](Options& o) {
+       o.split_epochs = {15, 30};
+       o.epochs = 30;
+       o.cells = 5;
+       o.retrain_epochs = 200;
+       o.repeats = 100;
+     }},
+    {"few-shot-darts",
+     [](Options& o) {
+       o.split = "exhaustive";
+       o.split_epochs = {15};
+       o.epochs = 30;
+       o.cells = 5;
+       o.retrain_epochs = 200;
+     }},
+    {"one-shot-darts",
+     [](Options& o) {
+       o.split = "none";
+       o.epochs = 50;
+       o.cells = 5;
+       o.retrain_epochs = 200;
+     }},
+};
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+/// The whole command line. Two passes: the preset first, then everything given by hand over it.
+void declare(CLI::App& app, Options& o) {
+  app.add_option("--preset", o.preset,
+                 "starting point: digits (minutes), or a recipe of the paper: gm-darts, "
+                 "few-shot-darts, one-shot-darts (days on two cores)")
+      ->check(CLI::IsMember(names_of(presets)))
+      ->capture_default_str();
+  app.add_option("--strategy", o.strategy, "darts1 (first order) or darts2 (second order)")
+      ->check(CLI::IsMember({"darts1", "darts2"}))
+      ->capture_default_str();
+  app.add_option("--split", o.split,
+                 "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)")
+      ->check(CLI::IsMember({"none", "exhaustive", "random", "gm"}))
+      ->capture_default_str();
+  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->capture_default_str();
+  app.add_option("--groups", o.groups, "children per split (exhaustive takes one per operation)")
+      ->check(CLI::Range(2, 5))
+      ->capture_default_str();
+  app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--restart", o.restart, "which splits start from fresh weights: none, every, last")
+      ->check(CLI::IsMember({"none", "every", "last"}))
+      ->capture_default_str();
+  app.add_option("--repeats", o.repeats,
+                 "gradient matching: fixed number of repeats; 0 stops when certain")
+      ->capture_default_str();
+  app.add_option("--data", o.data,
+                 "digits (inside the library), cifar10:DIR, cifar100:DIR (official binary files), "
+                 "fashion-mnist:DIR")
+      ->capture_default_str();
+  app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
+      ->capture_default_str();
+  app.add_option("--channels", o.channels, "channels of the first stage")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--cells", o.cells, "searched cells per stage")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "images per search step")
+      ->check(CLI::Range(2, 65536))
+      ->capture_default_str();
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+      ->capture_default_str();
+  app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--out", o.out, "run folder: result.json, events.jsonl, pictures")
+      ->capture_default_str();
+  app.add_option("--table", o.table,
+                 "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf");
+  app.add_flag("--quiet", o.quiet, "no progress");
+}
+
+cleave::data::InMemory load(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto name = text.substr(0, colon);
+  const auto place = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (name == "digits" && place.empty()) return cleave::data::digits();
+  if (!place.empty()) {
+    if (name == "cifar10") return cleave::data::cifar10(place);
+    if (name == "cifar100") return cleave::data::cifar100(place);
+    if (name == "fashion-mnist") return cleave::data::fashion_mnist(place);
+  }
+  throw cleave::ValueError(fmt::format(
+      "--data {}: allowed are digits, cifar10:DIR, cifar100:DIR and fashion-mnist:DIR", text));
+}
+
+at::Device device_of(const std::string& text) {
+  if (text == "cpu") return at::kCPU;
+  if (text.rfind("cuda", 0) != 0)
+    throw cleave::ValueError(fmt::format("--device {}: allowed are cpu, cuda and cuda:N", text));
+  if (!torch::cuda::is_available())
+    throw cleave::DeviceError(fmt::format(
+        "--device {}: this LibTorch finds no CUDA device; use --device cpu, or install the CUDA "
+        "build with `scripts/setup --cuda`", text));
+  return at::Device(text);
+}
+
+class Program {
+ public:
+  explicit Program(const Options& options)
+      : o_(options), data_(load(options.data)), directory_(options.out), progress_(options.quiet) {
+    if (o_.threads > 0) at::set_num_threads(o_.threads);
+    if (o_.take > 0) data_ = data_.take(o_.take, data_.labels(cleave::data::Part::Test).size());
+    const auto device = device_of(o_.device);
+    data_ = data_.to(device);
+    sizes_ = {.channels = o_.channels,
+              .cells = o_.cells,
+              .image_channels = data_.shape().channels,
+              .classes = data_.classes(),
+              .device = device};
+    recipe_.epochs = o_.retrain_epochs;
+    recipe_.batch = 96;
+  }
+
+  void run() {
+    if (o_.strategy == "darts1")
+      with_strategy(cleave::strategy::Darts<cleave::strategy::FirstOrder>{});
+    else
+      with_strategy(cleave::strategy::Darts<cleave::strategy::SecondOrder>{});
+    print();
+  }
+
+ private:
+  template <class Strategy>
+  void with_strategy(const Strategy& strategy) {
+    namespace split = cleave::split;
+    if (o_.split == "gm" && o_.repeats > 0)
+      search(strategy, split::GradientMatching<cleave::score::Cosine, cleave::graph::ExactBalanced,
+                                               split::LowestNormalisedCut, split::FixedRepeats>{
+                           .repeats = {.count = o_.repeats}});
+    else if (o_.split == "gm")
+      search(strategy, split::GradientMatching<>{});
+    else if (o_.split == "random")
+      search(strategy, split::Random{});
+    else
+      search(strategy, split::Exhaustive{});
+  }
+
+  [[nodiscard]] cleave::RunControl control() {
+    return {[this](const cleave::Progress& p) {
+              directory_.log("search", p);
+              progress_.show("search", p);
+            },
+            example::interrupted};
+  }
+
+  template <class Strategy, class Criterion>
+  void search(const Strategy& strategy, const Criterion& criterion) {
+    using Search = cleave::FewShotSearch<Space, Strategy, Criterion>;
+    typename Search::Settings settings;
+    if (o_.split != "none")
+      for (const auto epoch : o_.split_epochs) settings.schedule.splits.push_back({epoch, o_.groups});
+    settings.schedule.final_epochs = o_.epochs;
+    settings.schedule.restart = o_.restart == "none"    ? cleave::Restart::None
+                                : o_.restart == "every" ? cleave::Restart::EverySplit
+                                                        : cleave::Restart::LastSplit;
+    settings.supernet = sizes_;
+    settings.network = sizes_;
+    settings.trial = recipe_;
+    settings.batch = o_.batch;
+    settings.seed = o_.seed;
+    try {
+      Search(settings, strategy, criterion, {.rungs = o_.rungs}).run(data_, control(), result_);
+      retrained_ = cleave::retrain<Net>(result_.genotype(), sizes_, recipe_, data_,
+                                        cleave::Stream(o_.seed).fork("retrain"), control(),
+                                        result_.stages, "network");
+    } catch (const std::exception& error) {
+      write(error.what());  // what was found before the trouble is not lost
+      throw;
+    }
+    write("");
+  }
+
+  void write(const std::string& trouble) const {
+    nlohmann::json report = {{"program", "nasbench201_search"},
+                             {"cleave", cleave::version_text},
+                             {"libtorch", TORCH_VERSION},
+                             {"complete", trouble.empty()},
+                             {"settings",
+                              {{"strategy", o_.strategy},
+                               {"split", o_.split},
+                               {"split_epochs", o_.split_epochs},
+                               {"groups", o_.groups},
+                               {"epochs", o_.epochs},
+                               {"restart", o_.restart},
+                               {"repeats", o_.repeats},
+                               {"data", o_.data},
+                               {"take", o_.take},
+                               {"channels", o_.channels},
+                               {"cells", o_.cells},
+                               {"batch", o_.batch},
+                               {"rungs", o_.rungs},
+                               {"retrain_epochs", o_.retrain_epochs},
+                               {"seed", o_.seed},
+                               {"device", o_.device},
+                               {"threads", at::get_num_threads()}}},
+                             {"search", cleave::report::to_json(result_)}};
+    if (!trouble.empty()) report["stopped_by"] = trouble;
+    if (retrained_)
+      report["retrained"] = {{"test_accuracy", retrained_->test_accuracy},
+                             {"test_images", retrained_->test_images},
+                             {"parameters", retrained_->parameters}};
+    directory_.write("result.json", report.dump(1) + "\n");
+    example::write_heat_maps(directory_, "gm", result_);
+    if (result_.chosen)
+      directory_.write("cell.svg",
+                       cleave::report::cell_svg(result_.genotype(), "The chosen cell"));
+  }
+
+  void print() const {
+    std::optional<cleave::tabular::NasBench201Table> table;
+    if (!o_.table.empty()) {
+      const bool csv = o_.table.size() > 4 && o_.table.substr(o_.table.size() - 4) == ".csv";
+      using Table = cleave::tabular::NasBench201Table;
+      table.emplace(csv ? Table::read_csv(o_.table) : Table::open(o_.table));
+    }
+    fmt::print("{:<8} {:>8} {:>8} {:>7} {:>7}   {}\n", "leaf", "valid. %", "entropy", "skip",
+               "none", "architecture");
+    for (std::size_t i = 0; i < result_.leaves.size(); ++i) {
+      const auto& leaf = result_.leaves[i];
+      const auto& path = result_.tree[leaf.node].path;
+      fmt::print("{:<8} {:>8.2f} {:>8.3f} {:>7.3f} {:>7.3f} {} {}", path.empty() ? "root" : path,
+                 100 * leaf.supernet_accuracy, leaf.alpha->entropy, leaf.alpha->skip_share,
+                 leaf.alpha->none_share, i == result_.chosen ? '*' : ' ',
+                 Space::to_text(leaf.genotype));
+      if (table) fmt::print("   CIFAR-10 test {:.2f} %", truth(*table, leaf.genotype));
+      fmt::print("\n");
+    }
+    fmt::print("\nchosen (*) by validation, retrained: test accuracy {:.2f} % on {} images, {} "
+               "parameters\nresults: {}\n",
+               100 * retrained_->test_accuracy, retrained_->test_images, retrained_->parameters,
+               std::filesystem::absolute(directory_.path()).string());
+  }
+
+  static double truth(const cleave::tabular::NasBench201Table& table,
+                      const cleave::Architecture<Space>& architecture) {
+    using namespace cleave::tabular;
+    return table.value(architecture, {DataSetName::Cifar10, Metric::TestAccuracy});
+  }
+
+  Options o_;
+  cleave::data::InMemory data_;
+  example::RunDirectory directory_;
+  example::ProgressLine progress_;
+  cleave::supernet::NasBench201Config sizes_{};
+  cleave::network::Recipe recipe_{};
+  cleave::SearchResult<Space> result_{};
+  std::optional<cleave::RetrainRecord> retrained_{};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  {
+    CLI::App first;
+    first.allow_extras();
+    first.set_help_flag();
+    std::string preset = options.preset;
+    first.add_option("--preset", preset);
+    CLI11_PARSE(first, argc, argv);
+    if (const auto found = presets.find(preset); found != presets.end()) found->second(options);
+  }
+  CLI::App app{"Few-shot architecture search on NAS-Bench-201: train a supernet, split it, search "
+               "inside the parts, choose one architecture by validation, retrain and test it"};
+  declare(app, options);
+  CLI11_PARSE(app, argc, argv);
+  try {
+    example::catch_interrupts();
+    Program(options).run();
+  } catch (const cleave::Interrupted& error) {
+    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), options.out);
+    return 128 + example::interrupt_signal;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "\nnasbench201_search: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
