@@ -4,6 +4,7 @@
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
 #include <cleave/engine/alpha_health.hpp>
+#include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/training.hpp>
@@ -83,33 +84,50 @@ class FewShotSearch {
     settings_.schedule.check();
   }
 
-  /// Runs to the chosen architecture. `result` is filled as the run goes, so that what was found
-  /// before an error or an interruption is there.
+  /// Everything about a run between two steps, as a value.
+  using State = RunState<Space, Strategy, Net, Standalone>;
+
+  /// A run's state before its first step.
+  [[nodiscard]] State start() const {
+    State state;
+    state.result.tree = SplitTree<Space>(settings_.root);
+    return state;
+  }
+
+  /// Takes a state to the chosen architecture. The state is whole whenever `control` is called,
+  /// so what was found before an error or an interruption is there, and a run can go on from it.
+  template <data::DataSet D>
+  void run(const D& data, const RunControl& control, State& state) const {
+    Run<D>{*this, data, control, state,
+           data::split_train(data.labels(data::Part::Train), settings_.holdout,
+                             stream().fork("holdout"))}
+        .go();
+  }
+
+  /// The same from the start; `result` keeps what was found, also when this throws.
   template <data::DataSet D>
   void run(const D& data, const RunControl& control, Result& result) const {
-    Run<D> run{*this, data, control, result,
-               data::split_train(data.labels(data::Part::Train), settings_.holdout,
-                                 stream().fork("holdout"))};
-    run.go();
+    State state = start();
+    const KeepResult keep{state.result, result};
+    run(data, control, state);
   }
 
   template <data::DataSet D>
   [[nodiscard]] Result run(const D& data, const RunControl& control = {}) const {
-    Result result;
-    run(data, control, result);
-    return result;
+    State state = start();
+    run(data, control, state);
+    return std::move(state.result);
   }
 
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
  private:
-  using State = typename Strategy::template State<Net>;
+  using Live = typename State::Live;
 
-  /// A node's supernet and what trains it.
-  struct Live {
-    Net net;
-    State state;
-    SplitMemory memory{};
+  struct KeepResult {
+    Result& from;
+    Result& to;
+    ~KeepResult() { to = std::move(from); }
   };
 
   [[nodiscard]] Stream stream() const { return Stream(settings_.seed); }
@@ -119,16 +137,16 @@ class FewShotSearch {
     const FewShotSearch& host;
     const D& data;
     const RunControl& control;
-    Result& result;
+    State& state;
     data::Holdout holdout;
-    std::map<std::size_t, LeafRecord<Space>> finished{};  ///< by node, so that order is no matter
+    Result& result = state.result;
 
     void go() {
-      result = {};
-      result.tree = SplitTree<Space>(host.settings_.root);
-      visit(0, nullptr);
-      for (const auto leaf : result.tree.leaves()) result.leaves.push_back(finished.at(leaf));
-      choose();
+      while (!state.pending.empty()) visit(state.pending.back());
+      if (result.leaves.empty())
+        for (const auto leaf : result.tree.leaves())
+          result.leaves.push_back(state.finished.at(leaf));
+      if (!result.chosen) choose();
     }
 
     [[nodiscard]] std::string where(std::size_t node) const {
@@ -141,32 +159,47 @@ class FewShotSearch {
       return host.stream().fork("node").fork(result.tree[node].path);
     }
 
-    void visit(std::size_t node, const Live* parent) {
+    /// Trains the node, then splits it or reads its architecture off; each part may have been done
+    /// already when the run goes on from a saved state.
+    void visit(std::size_t node) {
       const auto depth = result.tree[node].depth;
       const auto& schedule = host.settings_.schedule;
-      auto live = std::make_unique<Live>(begin(node, parent));
-      train(node, *live);
-      if (depth < schedule.levels() && split(node, *live)) {
-        const bool hands_on = !schedule.restarts(depth + 1);
-        if (!hands_on) live.reset();  // the children start afresh: free the memory now
+      auto found = state.live.find(node);
+      if (found == state.live.end()) found = state.live.emplace(node, begin(node)).first;
+      Live& live = found->second;
+      train(node, live);
+      if (depth < schedule.levels() && split(node, live)) {
+        state.pending.pop_back();
         auto children = result.tree[node].children;
-        if (host.settings_.last_child_first) std::reverse(children.begin(), children.end());
-        for (const auto child : children) visit(child, live.get());
+        if (!host.settings_.last_child_first) std::reverse(children.begin(), children.end());
+        state.pending.insert(state.pending.end(), children.begin(), children.end());
+        // Children that start afresh do not need the parent: free the memory now.
+        if (schedule.restarts(depth + 1)) state.live.erase(node);
       } else {
-        finish(node, *live);
+        finish(node, live);
+        state.pending.pop_back();
+        state.live.erase(node);
       }
     }
 
-    [[nodiscard]] Live begin(std::size_t node, const Live* parent) const {
+    [[nodiscard]] Live begin(std::size_t node) {
       const auto stream = stream_of(node);
-      Net net(result.tree[node].restriction, host.settings_.supernet, stream.fork("weights"));
-      if (parent == nullptr) {
-        auto state = host.strategy_.start(net, stream.fork("start"));
-        return {std::move(net), std::move(state)};
+      const auto& at = result.tree[node];
+      Net net(at.restriction, host.settings_.supernet, stream.fork("weights"));
+      if (node == 0 || host.settings_.schedule.restarts(at.depth)) {
+        auto fresh = host.strategy_.start(net, stream.fork("start"));
+        return {std::move(net), std::move(fresh)};
       }
-      net.arena().inherit(parent->net.arena(), parent->net.arena().values(), net.arena().values());
-      auto state = host.strategy_.inherit(parent->net, parent->state, net);
-      return {std::move(net), std::move(state)};
+      const auto parent = state.live.find(at.parent);
+      const auto& from = parent->second;
+      net.arena().inherit(from.net.arena(), from.net.arena().values(), net.arena().values());
+      auto inherited = host.strategy_.inherit(from.net, from.state, net);
+      const bool last_heir =
+          std::count_if(state.pending.begin(), state.pending.end(), [&](std::size_t other) {
+            return other != 0 && result.tree[other].parent == at.parent;
+          }) == 1;
+      if (last_heir) state.live.erase(parent);
+      return {std::move(net), std::move(inherited)};
     }
 
     void train(std::size_t node, Live& live) {
@@ -176,14 +209,16 @@ class FewShotSearch {
       const auto phase = settings.schedule.phase(depth);
       const bool leaf = depth == settings.schedule.levels();
       const auto stream = stream_of(node);
+      if (live.epoch == epochs) return;
       const auto steps = std::max<std::size_t>(1, holdout.weights.size() / settings.batch);
       StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps);
       strategy::FiniteGuard guard;
-      for (std::size_t epoch = 0; epoch < epochs; ++epoch) {
+      for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0) {
         const auto of_epoch = stream.fork("epoch").fork(epoch);
         const data::EpochOrder weights(holdout.weights, settings.batch, of_epoch.fork("weights"));
         const data::EpochOrder search(holdout.search, settings.batch, of_epoch.fork("search"));
-        for (std::size_t k = 0; k < weights.batches(); ++k) {
+        while (live.step < weights.batches()) {
+          const auto k = live.step;
           const auto of_step = of_epoch.fork("step").fork(k);
           TrainingStep step;
           step.update_architecture = leaf || !settings.schedule.freeze_architecture;
@@ -200,6 +235,7 @@ class FewShotSearch {
           guard.check(live.net.arena(), report.loss, report.gradient_norm, [&] {
             return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
           });
+          ++live.step;
           clock.tick(weights.batch(k).size());
         }
       }
@@ -262,7 +298,7 @@ class FewShotSearch {
       if constexpr (requires { host.strategy_.option_weights(live.net, live.state); })
         leaf.alpha = alpha_health(live.net.restriction(),
                                   host.strategy_.option_weights(live.net, live.state));
-      finished.emplace(node, std::move(leaf));
+      state.finished.emplace(node, std::move(leaf));
     }
 
     /// Accuracy of a context under batch statistics, on images of the train part.
@@ -293,17 +329,18 @@ class FewShotSearch {
       auto images = holdout.weights;
       images.insert(images.end(), holdout.search.begin(), holdout.search.end());
       std::sort(images.begin(), images.end());
-      std::map<std::size_t, network::Training<Standalone>> running;
       const auto steps = std::max<std::size_t>(1, images.size() / host.settings_.trial.batch);
       const Trials trials{[&](std::size_t i, std::size_t epochs, std::size_t total) {
+        for (const auto& known : result.trials)  // asked before, in the part of the run behind us
+          if (known.candidate == i && known.epochs == epochs) return known.accuracy;
         const auto name = "network of " + where(candidates.at(i).node);
         // One stream for all: candidates differ in their architecture only.
         const auto stream = host.stream().fork("trial");
-        auto it = running.find(i);
-        if (it == running.end()) {
+        auto it = state.trials.find(i);
+        if (it == state.trials.end()) {
           auto recipe = host.settings_.trial;
           recipe.epochs = total;
-          it = running
+          it = state.trials
                    .emplace(i, network::Training<Standalone>(
                                    Standalone(candidates[i].genotype, host.settings_.network,
                                               stream.fork("weights")),
@@ -318,6 +355,7 @@ class FewShotSearch {
         return value;
       }};
       result.chosen = host.selection_(std::span<const LeafCandidate<Space>>(candidates), trials);
+      state.trials.clear();
     }
 
     static constexpr std::size_t evaluation_batch = 256;

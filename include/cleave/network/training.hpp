@@ -33,7 +33,8 @@ template <data::DataSet D>
   return indices;
 }
 
-/// A stand-alone network in training: can be stopped after any epoch, judged, and continued.
+/// A stand-alone network in training: can be stopped after any step and continued, and judged
+/// after any epoch.
 template <Network N>
 class Training {
  public:
@@ -53,10 +54,11 @@ class Training {
   template <data::DataSet D>
   void train_until(std::size_t epochs, const D& data, std::span<const std::int64_t> images,
                    const Tick& tick) {
-    for (; epoch_ < epochs; ++epoch_) {
+    for (; epoch_ < epochs; ++epoch_, step_ = 0) {
       const auto stream = stream_.fork("epoch").fork(epoch_);
       const data::EpochOrder order(images, recipe_.batch, stream.fork("order"));
-      for (std::size_t k = 0; k < order.batches(); ++k) {
+      while (step_ < order.batches()) {
+        const auto k = step_;
         const auto batch = data.batch(data::Part::Train, order.batch(k), recipe_.augment,
                                       stream.fork("augment").fork(k));
         net_.arena().gradients().zero_();
@@ -72,6 +74,7 @@ class Training {
         guard_.check(net_.arena(), loss.detach(), norm, [&] {
           return fmt::format("{}, epoch {}, step {}", where_, epoch_, k);
         });
+        ++step_;
         tick(order.batch(k).size());
       }
     }
@@ -103,7 +106,8 @@ class Training {
   strategy::Sgd::State momentum_;
   Stream stream_;
   std::string where_;
-  std::size_t epoch_ = 0;
+  std::size_t epoch_ = 0;  ///< epochs done
+  std::size_t step_ = 0;   ///< steps done of the epoch under way
   strategy::FiniteGuard guard_;
 };
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cleave/engine/result.hpp>
+#include <cleave/network/training.hpp>
+#include <cleave/strategy/concept.hpp>
+#include <cstddef>
+#include <map>
+#include <vector>
+
+namespace cleave {
+
+/// A node's supernet, what trains it, and how far it is.
+template <class Net, class Strategy>
+struct LiveNode {
+  Net net;
+  typename Strategy::template State<Net> state;
+  std::size_t epoch = 0;    ///< epochs done
+  std::size_t step = 0;     ///< steps done of the epoch under way
+  SplitMemory memory{};     ///< similarity matrices of the repeats scored so far
+};
+
+/// Everything a search is between two steps; `FewShotSearch::advance` moves it on. Nothing else is
+/// remembered: random streams are named by node, epoch and step, criteria keep their repeats in
+/// `LiveNode::memory`, and a selection that is asked again gets the trials it had from `result`.
+template <class Space, class Strategy, class Net, class Standalone>
+struct RunState {
+  using Live = LiveNode<Net, Strategy>;
+
+  SearchResult<Space> result{};
+  /// Nodes still to visit; the last is next, or under way when it is in `live`.
+  std::vector<std::size_t> pending{0};
+  /// Supernets under way, and parents that pending children will inherit from.
+  std::map<std::size_t, Live> live{};
+  /// Finished leaves by node.
+  std::map<std::size_t, LeafRecord<Space>> finished{};
+  /// Candidates' own networks in training, by candidate.
+  std::map<std::size_t, network::Training<Standalone>> trials{};
+};
+
+}  // namespace cleave
