@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cleave/cleave.hpp>
+#include <utility>
 #include <vector>
 
 // [criterion]
@@ -14,7 +15,7 @@ struct LossGap {
   template <class Net>
   cleave::SplitOutcome operator()(const cleave::SplitScene<Net>& scene) const {
     const at::NoGradGuard no_grad;  // only forward passes
-    const auto batch = scene.batch(scene.stream().fork("batch"));
+    const cleave::data::Batch batch = scene.batch(scene.stream().fork("batch"));
     const auto context = scene.context(scene.stream().fork("context"));
     cleave::SplitOutcome outcome;
     double widest = -1;
@@ -22,7 +23,7 @@ struct LossGap {
       std::vector<std::pair<double, cleave::OptionId>> ranking;
       for (const auto option : scene.options(decision)) {
         const auto child = scene.net().probe(context, decision, option, cleave::Probe::Hard);
-        const auto logits = scene.net().forward(batch.images, child);
+        const at::Tensor logits = scene.net().forward(batch.images, child);
         ranking.emplace_back(at::cross_entropy_loss(logits, batch.labels).item<double>(), option);
       }
       std::sort(ranking.begin(), ranking.end());

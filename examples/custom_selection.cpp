@@ -42,6 +42,7 @@ int main() {
   Search::Settings settings;
   settings.supernet = settings.network = {.channels = 4, .cells = 1, .image_channels = 1};
   settings.schedule = {.splits = {{1, 2}}, .final_epochs = 1};
+  settings.trial.batch = 32;
   const auto result = Search(settings, {}, {}, {.count = 3}).run(cleave::data::digits());
 
   for (const auto& trial : result.trials)

@@ -24,7 +24,8 @@ class ToyChain {
         const auto kernel = static_cast<std::int64_t>(Space::kernel(DecisionId(d), option));
         if (kernel == 0) continue;
         blocks_[d][option.index()] = supernet::Convolution::declare(
-            arena_, fmt::format("block{}.conv{}", d, kernel), WeightGroup::of(DecisionId(d), option),
+            arena_, fmt::format("block{}.conv{}", d, kernel),
+            WeightGroup::of(DecisionId(d), option),
             {.in = config.channels, .out = config.channels, .kernel = kernel});
       }
     classifier_ = config.classifier(arena_, config.channels);
