@@ -28,7 +28,8 @@ struct SplitOutcome {
   std::size_t passes = 0;                    ///< forward-and-backward passes used
 };
 
-/// Similarity matrices of the repeats so far, [repeat][decision looked at]. The engine owns it, so
+/// Similarity matrices of the repeats so far, [repeat][decision looked at]; 0 x 0 where a repeat no
+/// longer looked at a decision. The engine owns it, so
 /// that a run stopped in the middle of scoring goes on where it was.
 using SplitMemory = std::vector<std::vector<Eigen::MatrixXd>>;
 

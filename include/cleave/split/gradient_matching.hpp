@@ -19,7 +19,7 @@ namespace cleave::split {
 /// then the balanced least cut of every S_d, then the decision whose cut is cheapest. A repeat is
 /// one batch and one context A, shared by all decisions (the public code draws new ones for each:
 /// more loads, more variance between decisions; method.md section 5.8). Cost: one forward and
-/// backward pass per repeat, open decision and option.
+/// backward pass per repeat, decision still in the running, and option.
 template <score::GradientSimilarity Similarity = score::Cosine,
           graph::Partitioner Cut = graph::ExactBalanced,
           EdgeSelection Edges = LowestNormalisedCut, Repeats Repeat = UntilCertain>
@@ -37,24 +37,32 @@ struct GradientMatching {
     auto edge_stream = scene.stream().fork("edges");
     const auto decisions = edges.candidates(scene.open(), edge_stream);
     auto& memory = scene.memory();
-    const Agreement agreement = [&](std::size_t resamples) {
-      return agreement_of(scene, decisions, resamples);
-    };
-    SplitOutcome outcome;
     score::GradientRows rows(scene.net().arena(), max_options<typename Net::Space>);
-    while (memory.empty() || !repeats.enough(memory.size(), agreement)) {
+    std::vector<bool> alive(decisions.size(), true);
+    for (;; memory.push_back(one_repeat(scene, decisions, alive, rows, memory.size()))) {
+      std::vector<double> wins;  // of every decision, if the repeats ask how sure the choice is
+      const Agreement agreement = [&](std::size_t resamples) {
+        return agreement_of(scene, decisions, alive, resamples, wins);
+      };
+      if (!memory.empty()) {
+        for (std::size_t d = 0; d < alive.size(); ++d) alive[d] = memory.back()[d].size() > 0;
+        if (repeats.enough(memory.size(), agreement)) break;
+        for (std::size_t d = 0; d < wins.size(); ++d)
+          alive[d] = alive[d] && wins[d] >= repeats.drop_below();
+      }
       scene.tick(memory.size(), repeats.most());
-      memory.push_back(one_repeat(scene, decisions, rows, memory.size()));
     }
-    const auto candidates = cut_all(scene, decisions, mean(memory, {}));
-    const auto chosen = edges.choose(candidates);
-    outcome.split = graph::to_split(candidates[chosen].decision,
-                                    scene.options(candidates[chosen].decision),
-                                    candidates[chosen].partition);
+    SplitOutcome outcome;
+    const auto candidates = cut_all(scene, decisions, alive, memory, {});
+    const auto& chosen = candidates[edges.choose(candidates)];
+    outcome.split = graph::to_split(chosen.decision, scene.options(chosen.decision),
+                                    chosen.partition);
     outcome.repeats = memory.size();
-    for (const auto& candidate : candidates) {
+    for (const auto& repeat : memory)
+      for (const auto& matrix : repeat) outcome.passes += static_cast<std::size_t>(matrix.rows());
+    const std::vector<bool> all(decisions.size(), true);
+    for (const auto& candidate : cut_all(scene, decisions, all, memory, {})) {
       const auto allowed = scene.options(candidate.decision);
-      outcome.passes += memory.size() * allowed.size();
       const auto& partition = candidate.partition;
       outcome.evidence.push_back(
           {candidate.decision, allowed, candidate.similarity.values(),
@@ -65,10 +73,11 @@ struct GradientMatching {
   }
 
  private:
-  /// One batch, one context: a similarity matrix for every decision.
+  /// One batch, one context: a similarity matrix for every decision still alive.
   template <class Net>
   [[nodiscard]] std::vector<Eigen::MatrixXd> one_repeat(const SplitScene<Net>& scene,
                                                         const std::vector<DecisionId>& decisions,
+                                                        const std::vector<bool>& alive,
                                                         score::GradientRows& rows,
                                                         std::size_t repeat) const {
     auto& net = scene.net();
@@ -76,7 +85,9 @@ struct GradientMatching {
     const auto batch = scene.batch(stream.fork("batch"));
     const auto context = scene.context(stream.fork("context"));
     std::vector<at::Tensor> scores;
-    for (const auto decision : decisions) {
+    for (std::size_t d = 0; d < decisions.size(); ++d) {
+      const auto decision = decisions[d];
+      if (!alive[d]) continue;
       std::size_t row = 0;
       for (const auto option : scene.options(decision)) {
         rows.record(row++);
@@ -87,63 +98,79 @@ struct GradientMatching {
       const auto slices = net.arena().slices_shared_by(decision);
       scores.push_back(similarity(rows.view(row, shared, slices)));
     }
-    std::vector<Eigen::MatrixXd> matrices;
-    for (std::size_t i = 0; i < scores.size(); ++i) {
-      const auto host = scores[i].to(at::kCPU, at::kDouble).contiguous();
+    std::vector<Eigen::MatrixXd> matrices(decisions.size());
+    std::size_t next = 0;
+    for (std::size_t d = 0; d < decisions.size(); ++d) {
+      if (!alive[d]) continue;
+      const auto host = scores[next++].to(at::kCPU, at::kDouble).contiguous();
       const auto n = host.size(0);
-      matrices.emplace_back(Eigen::Map<const Eigen::MatrixXd>(host.const_data_ptr<double>(), n, n));
-      if (!matrices.back().allFinite())
+      matrices[d] = Eigen::Map<const Eigen::MatrixXd>(host.const_data_ptr<double>(), n, n);
+      if (!matrices[d].allFinite())
         throw NumericalError(fmt::format(
             "gradient matching: repeat {}, {}: the gradients of its options are not finite", repeat,
-            decision_name<typename Net::Space>(decisions[i])));
+            decision_name<typename Net::Space>(decisions[d])));
     }
     return matrices;
   }
 
-  /// The mean of the repeats, or of a resample of them.
-  [[nodiscard]] static std::vector<Eigen::MatrixXd> mean(const SplitMemory& memory,
-                                                         const std::vector<std::size_t>& resample) {
+  /// The mean matrix of decision d over the repeats that looked at it, or over a resample of all.
+  [[nodiscard]] static Eigen::MatrixXd mean(const SplitMemory& memory, std::size_t d,
+                                            const std::vector<std::size_t>& resample) {
+    const auto& first = memory.front()[d];
+    Eigen::MatrixXd sum = Eigen::MatrixXd::Zero(first.rows(), first.cols());
     const auto count = resample.empty() ? memory.size() : resample.size();
-    auto result = memory[resample.empty() ? 0 : resample[0]];
-    for (std::size_t r = 1; r < count; ++r) {
-      const auto& other = memory[resample.empty() ? r : resample[r]];
-      for (std::size_t d = 0; d < result.size(); ++d) result[d] += other[d];
+    std::size_t present = 0;
+    for (std::size_t r = 0; r < count; ++r) {
+      const auto& matrix = memory[resample.empty() ? r : resample[r]][d];
+      if (matrix.size() == 0) continue;
+      sum += matrix;
+      ++present;
     }
-    for (auto& matrix : result) matrix /= static_cast<double>(count);
-    return result;
+    return sum / static_cast<double>(present);
   }
 
+  /// The best partition of every decision that is alive.
   template <class Net>
   [[nodiscard]] std::vector<Candidate> cut_all(const SplitScene<Net>& scene,
                                                const std::vector<DecisionId>& decisions,
-                                               std::vector<Eigen::MatrixXd> means) const {
+                                               const std::vector<bool>& alive,
+                                               const SplitMemory& memory,
+                                               const std::vector<std::size_t>& resample) const {
     std::vector<Candidate> candidates;
-    for (std::size_t i = 0; i < decisions.size(); ++i) {
-      graph::SimilarityMatrix matrix(std::move(means[i]));
-      auto stream = scene.stream().fork("cut").fork(decisions[i].index());
+    for (std::size_t d = 0; d < decisions.size(); ++d) {
+      if (!alive[d]) continue;
+      graph::SimilarityMatrix matrix(mean(memory, d, resample));
+      auto stream = scene.stream().fork("cut").fork(decisions[d].index());
       auto partition = partitioner(matrix, scene.groups(), stream);
-      candidates.push_back({decisions[i], std::move(matrix), std::move(partition)});
+      candidates.push_back({decisions[d], std::move(matrix), std::move(partition)});
     }
     return candidates;
   }
 
+  /// Share of bootstrap resamples that choose what all repeats choose; `wins` becomes the share
+  /// that would split each decision.
   template <class Net>
   [[nodiscard]] double agreement_of(const SplitScene<Net>& scene,
                                     const std::vector<DecisionId>& decisions,
-                                    std::size_t resamples) const {
+                                    const std::vector<bool>& alive, std::size_t resamples,
+                                    std::vector<double>& wins) const {
     const auto& memory = scene.memory();
-    const auto all = cut_all(scene, decisions, mean(memory, {}));
+    const auto all = cut_all(scene, decisions, alive, memory, {});
     const auto& chosen = all[edges.choose(all)];
     auto stream = scene.stream().fork("bootstrap").fork(memory.size());
-    std::size_t same = 0;
+    const double one = 1.0 / static_cast<double>(resamples);
+    wins.assign(decisions.size(), 0);
+    double same = 0;
     for (std::size_t i = 0; i < resamples; ++i) {
       std::vector<std::size_t> resample(memory.size());
       for (auto& r : resample) r = stream.below(memory.size());
-      const auto again = cut_all(scene, decisions, mean(memory, resample));
+      const auto again = cut_all(scene, decisions, alive, memory, resample);
       const auto& other = again[edges.choose(again)];
-      same += other.decision == chosen.decision && other.partition == chosen.partition;
+      if (other.decision == chosen.decision && other.partition == chosen.partition) same += one;
+      for (std::size_t d = 0; d < decisions.size(); ++d)
+        if (decisions[d] == other.decision) wins[d] += one;
     }
-    return static_cast<double>(same) / static_cast<double>(resamples);
+    return same;
   }
 };
 
