@@ -181,9 +181,21 @@ if(LibTorch_FOUND AND NOT CMAKE_SCRIPT_MODE_FILE AND NOT TARGET cleave::libtorch
     target_link_libraries(
       cleave::libtorch INTERFACE "-Wl,--push-state,--no-as-needed" "${LibTorch_torch_cuda}"
                                  "${LibTorch_c10_cuda}" "-Wl,--pop-state")
-    find_package(CUDAToolkit QUIET) # headers such as cuda_runtime_api.h
+    # The headers of CUDA come from the toolkit, else from the packages beside LibTorch. The runtime
+    # library comes from there first: two versions of it in one program would not do.
+    find_package(CUDAToolkit QUIET)
     if(CUDAToolkit_FOUND)
       target_include_directories(cleave::libtorch INTERFACE ${CUDAToolkit_INCLUDE_DIRS})
+    else()
+      file(GLOB _folders "${LIBTORCH_ROOT}/../nvidia/*/include")
+      target_include_directories(cleave::libtorch INTERFACE ${_folders})
+    endif()
+    file(GLOB _runtime "${LIBTORCH_ROOT}/../nvidia/*/lib/libcudart.so.*")
+    if(_runtime)
+      list(GET _runtime 0 _runtime)
+      get_filename_component(_runtime "${_runtime}" ABSOLUTE)
+      target_link_libraries(cleave::libtorch INTERFACE "${_runtime}")
+    elseif(CUDAToolkit_FOUND)
       target_link_libraries(cleave::libtorch INTERFACE CUDA::cudart)
     endif()
   endif()

@@ -10,7 +10,7 @@ bool kernel_doubles();
 // Exits with 1 if the libraries are there and do not do their work; without a device it can only
 // show that they are linked and loaded.
 int main() {
-  if (!at::globalContext().hasCUDA()) {
+  if (!at::globalContext().hasCUDART()) {
     std::puts("libtorch_cuda.so was not loaded");
     return 1;
   }
