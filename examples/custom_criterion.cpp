@@ -41,6 +41,7 @@ struct LossGap {
 // [criterion]
 
 int main() {
+  // [search]
   using Space = cleave::space::NasBench201;
   using Search =
       cleave::FewShotSearch<Space, cleave::strategy::Darts<cleave::strategy::FirstOrder>, LossGap>;
@@ -51,6 +52,7 @@ int main() {
   settings.schedule = {.splits = {{1, 2}}, .final_epochs = 1};
   const Search search(settings, {}, {}, {.rungs = {1}});
   const auto result = search.run(cleave::data::digits());
+  // [search]
 
   const auto& split = result.splits.front().outcome;
   for (const auto group : split.split.groups)
