@@ -32,6 +32,8 @@
 #include <cleave/engine/events.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/engine/result.hpp>
+#include <cleave/engine/retrain.hpp>
+#include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/concept.hpp>
