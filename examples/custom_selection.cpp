@@ -47,8 +47,7 @@ int main() {
 
   for (const auto& trial : result.trials)
     fmt::print("leaf {}: {:.3f} after {} epochs alone\n",
-               result.tree[result.leaves[trial.candidate].node].path, trial.accuracy,
-               trial.epochs);
+               result.tree[result.leaves[trial.candidate].node].path, trial.accuracy, trial.epochs);
   fmt::print("{} leaves, {} tried, chosen {}\n", result.leaves.size(), result.trials.size(),
              cleave::to_text<Space>(result.genotype()));
 }

@@ -1,4 +1,4 @@
-// expect: the leaf selection needs std::size_t operator()(std::span<const LeafCandidate<Space>>, const Trials&) const
+// expect: the leaf selection needs std::size_t operator()(std::span<const LeafCandidate<
 // needs: torch
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/split/random.hpp>

@@ -11,6 +11,5 @@ struct Aimless : private cleave::testing::UniformSamples {
   using UniformSamples::start, UniformSamples::State, UniformSamples::step;
 };
 
-using Search =
-    cleave::FewShotSearch<cleave::testing::ToyPath, Aimless, cleave::split::Random>;
+using Search = cleave::FewShotSearch<cleave::testing::ToyPath, Aimless, cleave::split::Random>;
 int main() { return sizeof(Search) == 0; }

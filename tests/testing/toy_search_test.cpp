@@ -49,8 +49,7 @@ auto search_of(Restart restart, std::uint64_t seed, Strategy strategy = {}) {
   settings.trial.batch = 96;
   settings.trial.optimiser = {.rate = {0.05, 0.0}};
   return std::pair<typename Search::Settings, Search>(
-      settings, Search(settings, strategy, {.repeats = {.count = 2}},
-                       {.rungs = {1, 2}}));
+      settings, Search(settings, strategy, {.repeats = {.count = 2}}, {.rungs = {1, 2}}));
 }
 
 /// Equal but for node numbers, which count splits in the order in which they were made.
@@ -133,8 +132,8 @@ void check_supernet() {
 
     // A child that inherits computes what its parent computes, and holds no more weights.
     CHECK(net.arena().size() <= whole.arena().size());
-    const auto copied = net.arena().inherit(whole.arena(), whole.arena().values(),
-                                            net.arena().values());
+    const auto copied =
+        net.arena().inherit(whole.arena(), whole.arena().values(), net.arena().values());
     CHECK(copied == net.arena().weights().size());
     CHECK(at::equal(net.forward(images(), context),
                     whole.forward(images(), whole.context_of(genotype))));
@@ -208,22 +207,38 @@ TEST_CASE("options that a context leaves out get no gradient") {
 }
 
 TEST_CASE("slices of one tensor: narrower options are smaller tensors") {
-  const auto narrow = Restriction<ToyElastic>().with(ToyElastic::width(0),
-                                                     OptionSet{OptionId(0), OptionId(1)});
+  const auto narrow =
+      Restriction<ToyElastic>().with(ToyElastic::width(0), OptionSet{OptionId(0), OptionId(1)});
   const auto net = net_over<ToyElastic>(narrow, 1);
   CHECK(net.arena().named("layer0.expand").size(0) == 2 * ToyElasticNet::part);
   CHECK(net.arena().named("layer1.expand").size(0) == 3 * ToyElasticNet::part);
 
   // All of a width's tensor is the width's own, whichever slice: scoring it leaves both out.
   const auto own = net.arena().range_of(ToyElastic::width(0));
-  const auto slice = net.arena().named("layer0.expand").numel() +
-                     net.arena().named("layer0.project").numel();
+  const auto slice =
+      net.arena().named("layer0.expand").numel() + net.arena().named("layer0.project").numel();
   CHECK(own.size() == slice);
   CHECK(net.arena().range_of(ToyElastic::depth()).size() == 0);
 
   const auto shallow = net_over<ToyElastic>(
       Restriction<ToyElastic>().with(ToyElastic::depth(), OptionSet{OptionId(0)}), 1);
   CHECK_THROWS_AS(shallow.arena().named("layer1.expand"), ValueError);
+}
+
+TEST_CASE("a decision that means nothing is the dearest to cut") {
+  auto net = net_over<ToyElastic>(
+      Restriction<ToyElastic>().with(ToyElastic::depth(), OptionSet{OptionId(0)}), 7);
+  const auto gradients_of = [&](DecisionId decision) {
+    std::vector<at::Tensor> rows;
+    for (const auto option : net.restriction()[decision])
+      rows.push_back(gradient(net, net.probe({}, decision, option, Probe::Hard)));
+    return at::stack(rows);
+  };
+  const auto dead = gradients_of(ToyElastic::width(1));
+  CHECK(dead.ne(0).any().item<bool>());
+  CHECK(at::equal(dead, dead.narrow(0, 0, 1).expand_as(dead)));
+  const auto live = gradients_of(ToyElastic::width(0));
+  CHECK_FALSE(at::equal(live, live.narrow(0, 0, 1).expand_as(live)));
 }
 
 TEST_CASE("one host searches a mixture of a cell with a genotype of its own") {

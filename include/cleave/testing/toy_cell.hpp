@@ -16,8 +16,7 @@ class ToyCellNet {
   using Config = ToyConfig;
 
   ToyCellNet(const Restriction<Space>& allowed, const Config& config, const Stream& stream)
-      : allowed_(allowed),
-        stems_{config.stem(arena_, "stem0"), config.stem(arena_, "stem1")} {
+      : allowed_(allowed), stems_{config.stem(arena_, "stem0"), config.stem(arena_, "stem1")} {
     for (std::size_t e = 0; e < Space::decision_count; ++e)
       for (const auto option : allowed[DecisionId(e)]) {
         if (option == Space::skip) continue;

@@ -26,11 +26,11 @@ class ToyElasticNet {
     for (std::size_t i = 0; i < layers; ++i) {
       const auto width = width_of(largest(allowed[Space::width(i)]));
       const auto group = WeightGroup::of(Space::width(i));
-      layers_[i] = Layer{
-          supernet::Convolution::declare(arena_, fmt::format("layer{}.expand", i), group,
-                                         {.in = config.channels, .out = width, .kernel = 3}),
-          supernet::Convolution::declare(arena_, fmt::format("layer{}.project", i), group,
-                                         {.in = width, .out = config.channels, .kernel = 1})};
+      layers_[i] =
+          Layer{supernet::Convolution::declare(arena_, fmt::format("layer{}.expand", i), group,
+                                               {.in = config.channels, .out = width, .kernel = 3}),
+                supernet::Convolution::declare(arena_, fmt::format("layer{}.project", i), group,
+                                               {.in = width, .out = config.channels, .kernel = 1})};
     }
     classifier_ = config.classifier(arena_, config.channels);
     arena_.build(config.options(), stream);

@@ -121,8 +121,8 @@ struct ToyCell {
         for (std::size_t o = 0; o < option_count(DecisionId(e)) && !found; ++o) {
           const DecisionId edge(e);
           if (edges[e].to != n + input_count) continue;
-          found = scan.accept(decision_name(edge) + " " +
-                              std::string(option_name(edge, OptionId(o))));
+          found =
+              scan.accept(decision_name(edge) + " " + std::string(option_name(edge, OptionId(o))));
           if (found) genotype.kept[n] = {edge, OptionId(o)};
         }
       if (!found) scan.fail(fmt::format("an edge into node {} and its operation", n + input_count));

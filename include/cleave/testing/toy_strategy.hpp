@@ -15,7 +15,7 @@ struct UniformSamples {
   static constexpr std::string_view name = "uniform samples";
 
   strategy::Sgd weights{.rate = {0.05, 0.005}};
-  std::size_t candidates = 8;       ///< drawn to derive one of them
+  std::size_t candidates = 8;  ///< drawn to derive one of them
   std::size_t judged_images = 256;
 
   template <class Net>
@@ -59,8 +59,7 @@ struct UniformSamples {
 
   template <Supernet Net>
   [[nodiscard]] Genotype<typename Net::Space> derive(const Net& net, const State<Net>&,
-                                                     const Judge<Net>& judge,
-                                                     Stream stream) const {
+                                                     const Judge<Net>& judge, Stream stream) const {
     using Space = typename Net::Space;
     auto best = sample<Space>(net.restriction(), stream);
     double highest = judge.accuracy(net.context_of(best), judged_images);
