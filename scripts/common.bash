@@ -11,6 +11,9 @@ fail() {
 # Everything downloaded, or reused between builds; never inside the checkout.
 cache=${CLEAVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cleave}
 
+# Cores this process may use; nproc alone would believe OMP_NUM_THREADS, which is set for the tests.
+cores() { env -u OMP_NUM_THREADS nproc; }
+
 # Compilations that may run at once: one a core, and 1.5 GB for each, since one that reads LibTorch
 # peaks at 1.4 GB.
 jobs() {
@@ -22,7 +25,7 @@ jobs() {
     megabytes=$((limit < megabytes ? limit : megabytes))
   fi
   number=$((megabytes / 1500))
-  number=$((number < $(nproc) ? number : $(nproc)))
+  number=$((number < $(cores) ? number : $(cores)))
   echo $((number > 0 ? number : 1))
 }
 
