@@ -71,9 +71,17 @@ class Demo {
     entries_[2].name = "few-shot";
     for (std::size_t i = 0; i < options_.random; ++i)
       entries_[3 + i].name = fmt::format("random {}", i);
-    in_parallel(entries_.size(), [&](std::size_t i) { job(i); });
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    write();
+    const auto finish = [&](const std::string& trouble) {
+      seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+      write(trouble);
+    };
+    try {
+      in_parallel(entries_.size(), [&](std::size_t i) { job(i); });
+    } catch (const std::exception& error) {
+      finish(error.what());  // what was found before the trouble is not lost
+      throw;
+    }
+    finish("");
     table();
   }
 
@@ -157,16 +165,20 @@ class Demo {
     entry.architecture = entry.result.genotype();
   }
 
-  void write() {
+  void write(const std::string& trouble) {
     nlohmann::json methods = nlohmann::json::array();
-    for (const auto& entry : entries_)
-      methods.push_back({{"name", entry.name},
-                         {"architecture", Space::to_text(entry.architecture)},
-                         {"test_accuracy", entry.retrained.test_accuracy},
-                         {"parameters", entry.retrained.parameters},
-                         {"search_seconds", entry.search_seconds},
-                         {"search", cleave::report::to_json(entry.result)}});
-    const nlohmann::json report = {
+    for (const auto& entry : entries_) {
+      nlohmann::json method = {{"name", entry.name},
+                               {"search_seconds", entry.search_seconds},
+                               {"search", cleave::report::to_json(entry.result)}};
+      if (entry.retrained.test_images > 0) {
+        method["architecture"] = Space::to_text(entry.architecture);
+        method["test_accuracy"] = entry.retrained.test_accuracy;
+        method["parameters"] = entry.retrained.parameters;
+      }
+      methods.push_back(std::move(method));
+    }
+    nlohmann::json report = {
         {"program", "demo"},
         {"cleave", cleave::version_text},
         {"libtorch", TORCH_VERSION},
@@ -180,10 +192,13 @@ class Demo {
           {"retrain_batch", recipe_.batch},
           {"threads", options_.threads}}},
         {"seconds", seconds_},
+        {"complete", trouble.empty()},
         {"methods", std::move(methods)}};
+    if (!trouble.empty()) report["stopped_by"] = trouble;
     directory_.write("result.json", report.dump(1) + "\n");
-    directory_.write("cell.svg",
-                     cleave::report::cell_svg(entries_[0].architecture, "The cell GM chose"));
+    if (entries_[0].result.chosen)
+      directory_.write("cell.svg",
+                       cleave::report::cell_svg(entries_[0].architecture, "The cell GM chose"));
     example::write_heat_maps(directory_, "gm", entries_[0].result);
   }
 
