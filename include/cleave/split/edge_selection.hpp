@@ -1,8 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cleave/core/ids.hpp>
+#include <cleave/core/random.hpp>
 #include <cleave/graph/partition.hpp>
 #include <concepts>
+#include <cstddef>
 #include <span>
 #include <string_view>
 #include <vector>
