@@ -9,11 +9,15 @@ set(CLEAVE_FUZZ_SECONDS "" CACHE STRING "Seconds each fuzz test runs, in place o
 find_program(CLEAVE_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15
                                 clang++-14 DOC "Clang, for the fuzz tests")
 
+# All programs of the label core, for a build that needs no others.
+add_custom_target(core_tests)
+
 # cleave_core_test(NAME <name> SOURCES <file>...)
 function(cleave_core_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_test_support cleave_test_main)
+  add_dependencies(core_tests ${arg_NAME})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
   set_tests_properties(${arg_NAME} PROPERTIES LABELS core)
 endfunction()
@@ -32,10 +36,12 @@ function(cleave_torch_test)
   set_tests_properties(${arg_NAME} PROPERTIES LABELS torch)
 endfunction()
 
-# cleave_example(NAME <name> SOURCE <file> [TORCH] [ARGS <arg>...] [EXPECT <regex>] [LABELS <l>...])
-# With EXPECT, ctest runs the program and looks for the expression in its output.
+# cleave_example(NAME <name> SOURCE <file> [TORCH] [ARGS <arg>...] [EXPECT <regex>] [FAILS]
+#                [LABELS <label>...])
+# With EXPECT, ctest runs the program, looks for the expression in its output, and wants it to
+# succeed, or with FAILS to fail.
 function(cleave_example)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH" "NAME;SOURCE;EXPECT" "ARGS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH;FAILS" "NAME;SOURCE;EXPECT" "ARGS;LABELS")
   if(arg_TORCH AND NOT CLEAVE_TORCH)
     return()
   endif()
@@ -46,9 +52,11 @@ function(cleave_example)
     target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_warnings)
   endif()
   if(arg_EXPECT AND CLEAVE_TESTS)
-    add_test(NAME example_${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
-    set_tests_properties(example_${arg_NAME} PROPERTIES PASS_REGULAR_EXPRESSION "${arg_EXPECT}"
-                                                        LABELS "example;${arg_LABELS}")
+    add_test(NAME example_${arg_NAME}
+             COMMAND ${CMAKE_COMMAND} "-DEXPECT=${arg_EXPECT}" -DFAILS=${arg_FAILS} -P
+                     ${PROJECT_SOURCE_DIR}/cmake/run_example.cmake -- $<TARGET_FILE:${arg_NAME}>
+                     ${arg_ARGS})
+    set_tests_properties(example_${arg_NAME} PROPERTIES LABELS "example;${arg_LABELS}")
   endif()
 endfunction()
 
