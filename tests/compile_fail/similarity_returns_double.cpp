@@ -1,4 +1,4 @@
-// expect: ScoresGradients
+// expect: a similarity needs `at::Tensor operator()(const score::GradientView&) const`
 // needs: torch
 #include <cleave/split/gradient_matching.hpp>
 

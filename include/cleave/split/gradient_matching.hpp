@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/graph/check.hpp>
 #include <cleave/graph/exact_balanced.hpp>
 #include <cleave/score/cosine.hpp>
 #include <cleave/score/gradient_rows.hpp>
@@ -20,10 +21,23 @@ namespace cleave::split {
 /// one batch and one context A, shared by all decisions (the public code draws new ones for each:
 /// more loads, more variance between decisions; method.md section 5.8). Cost: one forward and
 /// backward pass per repeat, decision still in the running, and option.
-template <score::GradientSimilarity Similarity = score::Cosine,
-          graph::Partitioner Cut = graph::ExactBalanced,
-          EdgeSelection Edges = LowestNormalisedCut, Repeats Repeat = UntilCertain>
+template <class Similarity = score::Cosine, class Cut = graph::ExactBalanced,
+          class Edges = LowestNormalisedCut, class Repeat = UntilCertain>
 struct GradientMatching {
+  static_assert(score::HasName<Similarity>,
+                "GradientMatching: a similarity needs `static constexpr std::string_view name` "
+                "(docs/policies.md, Gradient similarities)");
+  static_assert(score::ScoresGradients<Similarity>,
+                "GradientMatching: a similarity needs `at::Tensor operator()(const "
+                "score::GradientView&) const` (docs/policies.md, Gradient similarities)");
+  static_assert(graph::is_partitioner<Cut>());
+  static_assert(EdgeSelection<Edges>,
+                "GradientMatching: an edge selection needs name, candidates(open, stream) and "
+                "choose(candidates) (docs/policies.md, Edge selection)");
+  static_assert(Repeats<Repeat>,
+                "GradientMatching: repeats need name, most(), enough(done, agreement) and "
+                "drop_below() (docs/policies.md, Repeats)");
+
   static constexpr std::string_view name = "gradient matching";
 
   Similarity similarity{};

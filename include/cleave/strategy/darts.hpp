@@ -97,7 +97,7 @@ struct Darts {
                                                                  const TrainingStep& step) const {
     if constexpr (std::same_as<Order, FirstOrder>) {
       const auto loss = loss_of(net, state.alpha, step.search);
-      return {loss.detach(), torch::autograd::grad({loss}, {state.alpha})[0]};
+      return {loss.detach(), gradient_of(loss, state.alpha)};
     } else {
       return unrolled_gradient(net, state, step);
     }
@@ -156,6 +156,13 @@ struct Darts {
     return torch::tensor(mask).view(alpha.sizes()).to(alpha.options().requires_grad(false));
   }
 
+  /// d loss / d alpha; zero where no active option depends on alpha (every edge held at none).
+  static at::Tensor gradient_of(const at::Tensor& loss, const at::Tensor& alpha) {
+    const auto gradient = torch::autograd::grad({loss}, {alpha}, {}, std::nullopt, false,
+                                                /*allow_unused=*/true)[0];
+    return gradient.defined() ? gradient : at::zeros_like(alpha);
+  }
+
   template <class Net>
   static at::Tensor loss_of(const Net& net, const at::Tensor& alpha, const data::Batch& batch) {
     const auto context =
@@ -198,7 +205,7 @@ struct Darts {
     const auto gradient_at = [&](const at::Tensor& shift, double sign) {
       values.copy_(before).add_(shift, sign);
       const at::AutoGradMode with_grad(true);
-      return torch::autograd::grad({loss_of(net, state.alpha, step.weights)}, {state.alpha})[0];
+      return gradient_of(loss_of(net, state.alpha, step.weights), state.alpha);
     };
     const auto plus = gradient_at(shifted, 1.0);
     const auto minus = gradient_at(shifted, -1.0);
