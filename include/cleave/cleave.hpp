@@ -62,6 +62,7 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/finite.hpp>
 #include <cleave/strategy/optimisers.hpp>
+#include <cleave/supernet/average_pool.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/concept.hpp>
 #include <cleave/supernet/mixture.hpp>

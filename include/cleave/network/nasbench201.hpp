@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cleave/network/concept.hpp>
+#include <cleave/supernet/average_pool.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <optional>
 #include <string>

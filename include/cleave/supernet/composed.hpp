@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/supernet/average_pool.hpp>
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/nasbench201_cell.hpp>
 #include <span>
@@ -18,7 +19,8 @@ struct Composed {
                     std::span<const CellEdge> edges, const Mixture<Space>& mixture,
                     const MixtureScalars<Space>& scalars,
                     std::span<at::Tensor> sums) {
-    at::Tensor rectified;
+    at::Tensor rectified;  // shared by all convolutions that leave the node
+    at::Tensor pooled;     // shared by all its pooling edges
     for (const auto& edge : edges) {
       for (const auto option : mixture[edge.decision]) {
         if (option == Space::none) continue;
@@ -26,7 +28,8 @@ struct Composed {
         if (option == Space::skip_connect) {
           y = x;
         } else if (option == Space::avg_pool_3x3) {
-          y = average_pool_3x3(x);
+          if (!pooled.defined()) pooled = average_pool_3x3(x);
+          y = pooled;
         } else {
           if (!rectified.defined()) rectified = x.relu();
           y = BatchNorm{}.forward(arena, edge.convolution(option).forward(arena, rectified));

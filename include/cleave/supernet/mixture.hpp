@@ -43,6 +43,19 @@ struct Mixture {
     return mixture;
   }
 
+  /// Throws `ValueError` naming the first active option that the restriction leaves out; costs no
+  /// tensor operation. Options without weights are no exception: a leaf is its restriction.
+  void check_within(const Restriction<S>& allowed) const {
+    for (std::size_t d = 0; d < S::decision_count; ++d) {
+      const DecisionId decision(d);
+      const auto outside = active[d] - allowed[decision];
+      if (!outside.empty())
+        throw ValueError(fmt::format("{} supernet: {} has no {}, its restriction left it out",
+                                     S::name, decision_name<S>(decision),
+                                     S::option_name(decision, outside.nth(0))));
+    }
+  }
+
   /// The same context with one decision reduced to one option: hard gives it weight 1, soft
   /// keeps the weight it has (method: GM-NAS, section 3; DARTS space soft, others hard). Detached
   /// from the graph: a probe asks for weight gradients only.

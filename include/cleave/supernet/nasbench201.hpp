@@ -66,7 +66,9 @@ class NasBench201 {
     arena_.build(torch::TensorOptions(config.device).dtype(config.scalar), stream);
   }
 
+  /// Throws `ValueError` for a mixture with an active option that the restriction left out.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
+    mixture.check_within(allowed_);
     const MixtureScalars<Space> scalars(mixture);
     auto x = stem_norm_.forward(arena_, stem_.forward(arena_, images));
     for (const auto& layer : layers_)

@@ -82,9 +82,4 @@ struct Linear {
   }
 };
 
-/// 3x3 average, stride 1, same size; padding does not count (NAS-Bench-201's and DARTS' rule).
-[[nodiscard]] inline at::Tensor average_pool_3x3(const at::Tensor& x, std::int64_t stride = 1) {
-  return at::avg_pool2d(x, 3, stride, 1, /*ceil_mode=*/false, /*count_include_pad=*/false);
-}
-
 }  // namespace cleave::supernet
