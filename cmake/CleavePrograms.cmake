@@ -33,7 +33,8 @@ function(cleave_torch_test)
   target_precompile_headers(${arg_NAME} REUSE_FROM cleave_torch_pch)
   target_compile_options(${arg_NAME} PRIVATE ${cleave_torch_options})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch)
+  # One thread each: the networks of the tests are so small that threads only wait for each other.
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT OMP_NUM_THREADS=1)
 endfunction()
 
 # cleave_example(NAME <name> SOURCE <file> [TORCH] [ARGS <arg>...] [EXPECT <regex>] [FAILS]

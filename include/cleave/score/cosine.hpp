@@ -28,7 +28,8 @@ namespace cleave::score {
   const auto norms = gram.diagonal(0, -2, -1).clamp_min(0).sqrt();
   // 1 / 0 never enters: a zero norm divides by 1, and its dot products are 0.
   const auto safe = norms.add(norms.eq(0).to(norms.scalar_type()));
-  auto result = gram.div(safe.unsqueeze(-1)).div(safe.unsqueeze(-2));
+  // One division by the product: two divisions would round (i, j) and (j, i) differently.
+  auto result = gram.div(safe.unsqueeze(-1).mul(safe.unsqueeze(-2)));
   result.diagonal(0, -2, -1).fill_(1.0);
   return result;
 }

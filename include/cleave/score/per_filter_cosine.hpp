@@ -21,7 +21,8 @@ struct PerFilterCosine {
       sum.add_(cosines_of(symmetric(part.bmm(part.transpose(1, 2)))).sum(0));
       filters += slice.filters;
     }
-    return filters == 0 ? sum : sum.div_(static_cast<double>(filters));
+    // The sum over filters runs in another order for (i, j) than for (j, i).
+    return symmetric(filters == 0 ? sum : sum.div_(static_cast<double>(filters)));
   }
 };
 

@@ -11,7 +11,7 @@ struct SquaredDistance {
   [[nodiscard]] at::Tensor operator()(const GradientView& view) const {
     const auto dots = gram(view);
     const auto squares = dots.diagonal();
-    return dots.mul(2).sub(squares.unsqueeze(1)).sub(squares.unsqueeze(0)).clamp_max(0);
+    return dots.mul(2).sub(squares.unsqueeze(1).add(squares.unsqueeze(0))).clamp_max(0);
   }
 };
 
