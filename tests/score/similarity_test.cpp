@@ -36,8 +36,8 @@ struct Gradients {
   [[nodiscard]] score::GradientView view() const { return {rows, shared, slices}; }
 };
 
-using Naive = std::function<double(const at::Tensor& rows, const Gradients&, std::int64_t,
-                                   std::int64_t)>;
+using Naive =
+    std::function<double(const at::Tensor& rows, const Gradients&, std::int64_t, std::int64_t)>;
 
 double dot(const at::Tensor& rows, std::int64_t i, std::int64_t j, WeightRange range) {
   const auto at = rows.accessor<double, 2>();
@@ -134,8 +134,7 @@ TEST_CASE("cosines have a diagonal of 1 and lie within -1 and 1") {
     Gradients g(seed, at::kFloat);
     g.rows[1] = g.rows[0] * 3.0F;    // the same direction
     g.rows[4] = g.rows[0] * -0.01F;  // the opposite one
-    for (const auto& value :
-         {score::Cosine{}(g.view()), score::PerFilterCosine{}(g.view())}) {
+    for (const auto& value : {score::Cosine{}(g.view()), score::PerFilterCosine{}(g.view())}) {
       CHECK((value.diagonal() - 1).abs().max().item<double>() < 1e-6);
       CHECK(value.abs().max().item<double>() < 1 + 1e-6);
       CHECK(value[0][1].item<double>() == Approx(1).margin(1e-6));

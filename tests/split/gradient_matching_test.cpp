@@ -279,9 +279,8 @@ TEST_CASE("scoring leaves no trace in supernet, strategy, streams and LibTorch's
     std::vector<DecisionId> open;
     for (std::size_t d = 0; d < 6; ++d) open.emplace_back(d);
     const Stream own(4);
-    const SplitScene<Net> scene(net, open, 2,
-                                {[&](Stream s) { return darts.context(net, state, s); }, batch},
-                                memory, own);
+    const SplitScene<Net> scene(
+        net, open, 2, {[&](Stream s) { return darts.context(net, state, s); }, batch}, memory, own);
     split::GradientMatching<> criterion{.repeats = {.least = 2, .limit = 3}, .probe = probe};
     const auto outcome = criterion(scene);
     CHECK(outcome.repeats >= 2);
@@ -290,9 +289,9 @@ TEST_CASE("scoring leaves no trace in supernet, strategy, streams and LibTorch's
     CHECK_FALSE(state.alpha.grad().defined());
     CHECK(at::GradMode::is_enabled());
 
-    for (const auto& other :
-         {split::Exhaustive{}(scene), split::Random{}(scene)})
-      CHECK(children<Net::Space>(net.restriction(), other.split).size() == other.split.groups.size());
+    for (const auto& other : {split::Exhaustive{}(scene), split::Random{}(scene)})
+      CHECK(children<Net::Space>(net.restriction(), other.split).size() ==
+            other.split.groups.size());
     CHECK((Snapshot(net, state) == before));
     CHECK(scene.stream() == own);
   }
@@ -322,8 +321,8 @@ TEST_CASE("edge selections choose what they say") {
   const std::vector<DecisionId> open{DecisionId(1), DecisionId(4), DecisionId(2)};
   Stream stream(1);
   // cut per pair: 0.5, 0.1, 0.1; distance within: 0.4, 1.6, 0.2
-  const std::vector<split::Candidate> candidates{
-      candidate(1, 0.5, 0.8), candidate(4, 0.1, 0.2), candidate(2, 0.1, 0.9)};
+  const std::vector<split::Candidate> candidates{candidate(1, 0.5, 0.8), candidate(4, 0.1, 0.2),
+                                                 candidate(2, 0.1, 0.9)};
   CHECK(split::LowestNormalisedCut{}.choose(candidates) == 1);  // the first of a tie
   CHECK(split::LargestCutDistance{}.choose(candidates) == 1);
   CHECK(split::LeastWithinDistance{}.choose(candidates) == 2);

@@ -58,10 +58,9 @@ TEST_CASE("SGD takes LibTorch's steps, with and without Nesterov's rule and clip
       CAPTURE(nesterov, clip);
       auto arena = small_arena();
       auto theirs = arena.values().clone().set_requires_grad(true);
-      torch::optim::SGD optimiser({theirs}, torch::optim::SGDOptions(0.05)
-                                                .momentum(0.9)
-                                                .weight_decay(5e-4)
-                                                .nesterov(nesterov));
+      torch::optim::SGD optimiser(
+          {theirs},
+          torch::optim::SGDOptions(0.05).momentum(0.9).weight_decay(5e-4).nesterov(nesterov));
       const strategy::Sgd sgd{.rate = {0.05, 0.05},
                               .momentum = 0.9,
                               .weight_decay = 5e-4,
@@ -197,8 +196,8 @@ TEST_CASE("DARTS derives the heaviest allowed options") {
   Architecture<Space> heaviest;
   for (std::size_t d = 0; d < 6; ++d) {
     heaviest.set(DecisionId(d), OptionId((d * 2 + 1) % 5));
-    state.alpha.detach()[static_cast<std::int64_t>(d)]
-                              [static_cast<std::int64_t>((d * 2 + 1) % 5)] = 1.0;
+    state.alpha.detach()[static_cast<std::int64_t>(d)][static_cast<std::int64_t>((d * 2 + 1) % 5)] =
+        1.0;
   }
   CHECK(darts.derive(net, state, Judge<Net>{}, Stream(4)) == heaviest);
 }
@@ -262,14 +261,14 @@ TEST_CASE("a child inherits alphas, Adam's moments and its weights' momentum") {
   for (const auto& entry : child.arena().entries()) {
     CAPTURE(std::string(entry.name));
     CHECK(torch::equal(child.arena().named(entry.name), parent.arena().named(entry.name)));
-    const auto ours =
-        inherited.weight_moments.momentum.narrow(0, entry.slice.range.begin, entry.slice.range.size());
+    const auto ours = inherited.weight_moments.momentum.narrow(0, entry.slice.range.begin,
+                                                               entry.slice.range.size());
     bool found = false;
     for (const auto& other : parent.arena().entries())
       if (other.name == entry.name) {
         found = true;
-        CHECK(torch::equal(ours, momentum_before.narrow(0, other.slice.range.begin,
-                                                        other.slice.range.size())));
+        CHECK(torch::equal(
+            ours, momentum_before.narrow(0, other.slice.range.begin, other.slice.range.size())));
       }
     CHECK(found);
   }

@@ -43,7 +43,8 @@ std::string error_of(const Net& net, const Mixture<Space>& mixture) {
 
 bool has_grad(const Net& net, DecisionId decision, OptionId option) {
   const auto range = net.arena().range_of(decision, option);
-  return net.arena().gradients().narrow(0, range.begin, range.size()).abs().max().item<double>() > 0;
+  return net.arena().gradients().narrow(0, range.begin, range.size()).abs().max().item<double>() >
+         0;
 }
 
 }  // namespace
@@ -97,14 +98,13 @@ TEST_CASE("a restricted supernet computes what the full one does with those opti
   const auto copied =
       part.arena().inherit(full.arena(), full.arena().values(), part.arena().values());
   CHECK(copied == part.arena().entries().size());
-  CHECK(torch::allclose(full.forward(images, mixture), part.forward(images, mixture), 1e-12,
-                        1e-12));
+  CHECK(
+      torch::allclose(full.forward(images, mixture), part.forward(images, mixture), 1e-12, 1e-12));
 }
 
 TEST_CASE("an option that is not active gets a zero gradient, active ones do not") {
   const Net net({}, sizes(4), Stream(1));
-  const auto mixture =
-      net.probe(weighted({}, 1), DecisionId(2), Space::nor_conv_1x1, Probe::Soft);
+  const auto mixture = net.probe(weighted({}, 1), DecisionId(2), Space::nor_conv_1x1, Probe::Soft);
   net.forward(random({4, 3, 8, 8}, 2), mixture).square().sum().backward();
   CHECK_FALSE(has_grad(net, DecisionId(2), Space::nor_conv_3x3));
   CHECK(has_grad(net, DecisionId(2), Space::nor_conv_1x1));
@@ -198,7 +198,8 @@ TEST_CASE("gradients of the forward pass agree with finite differences, weight b
     CAPTURE(std::string(entry.name));
     const auto& range = entry.slice.range;
     const auto direction = random({range.size()}, ++seed);
-    const double expected = slope(net.arena().values().narrow(0, range.begin, range.size()), direction);
+    const double expected =
+        slope(net.arena().values().narrow(0, range.begin, range.size()), direction);
     const auto ours = gradients.narrow(0, range.begin, range.size()).dot(direction).item<double>();
     CHECK(ours == Approx(expected).epsilon(1e-5).margin(1e-7));
   }

@@ -75,9 +75,7 @@ struct Scene {
   }
   [[nodiscard]] data::Batch train() const { return {get("x"), reference()["y"]}; }
   [[nodiscard]] data::Batch valid() const { return {get("x_valid"), reference()["y_valid"]}; }
-  [[nodiscard]] Mixture<Space> theta() const {
-    return Mixture<Space>::weighted({}, get("theta"));
-  }
+  [[nodiscard]] Mixture<Space> theta() const { return Mixture<Space>::weighted({}, get("theta")); }
   /// Relative to the largest magnitude.
   [[nodiscard]] double tolerance() const { return scalar == at::kDouble ? 1e-9 : 1e-4; }
   [[nodiscard]] double second_order_tolerance() const {
@@ -176,8 +174,7 @@ TEST_CASE("logits and losses are the public code's") {
       auto losses = torch::zeros_like(scene.get(name));
       for (std::size_t e = 0; e < Space::decision_count; ++e)
         for (std::size_t o = 0; o < Space::operations.size(); ++o) {
-          const auto context =
-              scene.net.probe(scene.theta(), DecisionId(e), OptionId(o), probe);
+          const auto context = scene.net.probe(scene.theta(), DecisionId(e), OptionId(o), probe);
           losses[static_cast<std::int64_t>(e)][static_cast<std::int64_t>(o)] =
               at::cross_entropy_loss(scene.net.forward(scene.get("x"), context),
                                      scene.train().labels)
@@ -207,8 +204,7 @@ TEST_CASE("gradient distances are the public code's, hard and soft, on every edg
               scene.tolerance() * theirs.cwiseAbs().maxCoeff());
         // What is left of the 1e-6 where gradients are not tiny.
         const Eigen::MatrixXd unpadded = 1.0 - exact.evidence[e].similarity.array();
-        CHECK((unpadded - theirs).cwiseAbs().maxCoeff() <
-              (type == at::kDouble ? 1e-5 : 1e-4));
+        CHECK((unpadded - theirs).cwiseAbs().maxCoeff() < (type == at::kDouble ? 1e-5 : 1e-4));
       }
     }
   }

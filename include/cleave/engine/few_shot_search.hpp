@@ -143,9 +143,6 @@ class FewShotSearch {
 
     void go() {
       while (!state.pending.empty()) visit(state.pending.back());
-      if (result.leaves.empty())
-        for (const auto leaf : result.tree.leaves())
-          result.leaves.push_back(state.finished.at(leaf));
       if (!result.chosen) choose();
     }
 
@@ -252,6 +249,7 @@ class FewShotSearch {
       {
         StageClock clock(control, result.stages, Stage::Scoring, where(node), 0);
         std::size_t seen = 0;
+        std::size_t most = 0;  // repeats that the criterion planned
         typename SplitScene<Net>::Sources sources{
             [&](Stream s) { return host.strategy_.context(live.net, live.state, s); },
             [&](Stream s) {
@@ -259,10 +257,14 @@ class FewShotSearch {
               seen += order.batch(0).size();
               return data.batch(data::Part::Train, order.batch(0), true, s.fork("augment"));
             },
-            [&](std::size_t, std::size_t) { clock.tick(std::exchange(seen, 0), 0); }};
+            [&](std::size_t done, std::size_t planned) {
+              most = planned;
+              clock.at(done, planned, std::exchange(seen, 0), 0);
+            }};
         const SplitScene<Net> scene(live.net, open, groups, sources, live.memory, stream);
         outcome = host.criterion_(scene);
-        clock.tick(std::exchange(seen, 0), outcome.passes);
+        clock.at(outcome.repeats, std::max(most, outcome.repeats), std::exchange(seen, 0),
+                 outcome.passes);
       }
       result.tree.split(node, outcome.split);
       result.splits.push_back({node, std::move(outcome)});
@@ -299,6 +301,10 @@ class FewShotSearch {
         leaf.alpha = alpha_health(live.net.restriction(),
                                   host.strategy_.option_weights(live.net, live.state));
       state.finished.emplace(node, std::move(leaf));
+      result.leaves.clear();  // in the tree's order, whatever the order of visits
+      for (const auto number : result.tree.leaves())
+        if (const auto found = state.finished.find(number); found != state.finished.end())
+          result.leaves.push_back(found->second);
     }
 
     /// Accuracy of a context under batch statistics, on images of the train part.

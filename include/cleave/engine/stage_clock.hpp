@@ -33,9 +33,15 @@ class StageClock {
 
   /// Counts one unit of work. Throws `Interrupted` when the user asked the run to stop.
   void tick(std::size_t images, std::size_t steps = 1) {
+    at(done_ + 1, planned_, images, steps);
+  }
+
+  /// The same for work that counts itself: `done` of at most `planned` units.
+  void at(std::size_t done, std::size_t planned, std::size_t images, std::size_t steps) {
     record_.steps += steps;
     record_.images += images;
-    ++done_;
+    done_ = done;
+    planned_ = planned;
     tell(Progress::Kind::Advanced);
     if (control_.stop_requested())
       throw Interrupted(fmt::format("stopped on request while {} {}, after {} of {} steps",
