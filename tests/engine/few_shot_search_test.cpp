@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <algorithm>
 #include <cleave/data/digits.hpp>
 #include <cleave/engine/few_shot_search.hpp>

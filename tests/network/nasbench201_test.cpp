@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <cleave/data/digits.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/network/training.hpp>

@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <array>
 #include <cleave/core/random.hpp>
 #include <cleave/score/per_filter_cosine.hpp>

@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <cleave/split/exhaustive.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/random.hpp>

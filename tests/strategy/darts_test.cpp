@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/finite.hpp>
 #include <cleave/supernet/nasbench201.hpp>

@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave_test.hpp>
 #include <string>

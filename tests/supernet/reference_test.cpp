@@ -1,6 +1,3 @@
-#include <torch/torch.h>
-#undef CHECK
-
 #include <cleave/graph/reference_rules.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
