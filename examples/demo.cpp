@@ -21,9 +21,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "support/interrupt.hpp"
-#include "support/progress.hpp"
-#include "support/run_directory.hpp"
+#include "support/program.hpp"
 
 namespace {
 
@@ -112,14 +110,6 @@ class Demo {
     if (error) std::rethrow_exception(error);
   }
 
-  [[nodiscard]] cleave::RunControl control(const std::string& who) {
-    return {[this, who](const cleave::Progress& p) {
-              directory_.log(who, p);
-              progress_.show(who, p);
-            },
-            example::interrupted};
-  }
-
   void job(std::size_t i) {
     auto& entry = entries_[i];
     const auto warm_up = scaled(4);
@@ -144,7 +134,7 @@ class Demo {
     }
     entry.retrained = cleave::retrain<Net>(
         entry.architecture, sizes_, recipe_, data_, cleave::Stream(options_.seed).fork("retrain"),
-        control(entry.name), entry.result.stages, "network");
+        example::watched(directory_, progress_, entry.name), entry.result.stages, "network");
   }
 
   template <class Criterion>
@@ -159,7 +149,7 @@ class Demo {
     const Search host(settings, {}, criterion,
                       {.rungs = {scaled(3), scaled(6), scaled(12)}});
     const auto began = std::chrono::steady_clock::now();
-    host.run(data_, control(entry.name), entry.result);
+    host.run(data_, example::watched(directory_, progress_, entry.name), entry.result);
     entry.search_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     entry.architecture = entry.result.genotype();
@@ -285,15 +275,5 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--quiet", options.quiet, "no progress");
   CLI11_PARSE(app, argc, argv);
-  try {
-    example::catch_interrupts();
-    Demo(options).run();
-  } catch (const cleave::Interrupted& error) {
-    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), options.out);
-    return 128 + example::interrupt_signal;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "\ndemo: {}\n", error.what());
-    return 1;
-  }
-  return 0;
+  return example::exit_code_of("demo", options.out, [&] { Demo(options).run(); });
 }

@@ -21,9 +21,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "support/interrupt.hpp"
-#include "support/progress.hpp"
-#include "support/run_directory.hpp"
+#include "support/program.hpp"
 
 namespace {
 
@@ -215,12 +213,8 @@ class Program {
       search(strategy, split::Exhaustive{});
   }
 
-  [[nodiscard]] cleave::RunControl control() {
-    return {[this](const cleave::Progress& p) {
-              directory_.log("search", p);
-              progress_.show("search", p);
-            },
-            example::interrupted};
+  [[nodiscard]] cleave::RunControl watched() {
+    return example::watched(directory_, progress_, "search");
   }
 
   template <class Strategy, class Criterion>
@@ -239,9 +233,9 @@ class Program {
     settings.batch = o_.batch;
     settings.seed = o_.seed;
     try {
-      Search(settings, strategy, criterion, {.rungs = o_.rungs}).run(data_, control(), result_);
+      Search(settings, strategy, criterion, {.rungs = o_.rungs}).run(data_, watched(), result_);
       retrained_ = cleave::retrain<Net>(result_.genotype(), sizes_, recipe_, data_,
-                                        cleave::Stream(o_.seed).fork("retrain"), control(),
+                                        cleave::Stream(o_.seed).fork("retrain"), watched(),
                                         result_.stages, "network");
     } catch (const std::exception& error) {
       write(error.what());  // what was found before the trouble is not lost
@@ -344,15 +338,5 @@ int main(int argc, char** argv) {
                "inside the parts, choose one architecture by validation, retrain and test it"};
   declare(app, options);
   CLI11_PARSE(app, argc, argv);
-  try {
-    example::catch_interrupts();
-    Program(options).run();
-  } catch (const cleave::Interrupted& error) {
-    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), options.out);
-    return 128 + example::interrupt_signal;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "\nnasbench201_search: {}\n", error.what());
-    return 1;
-  }
-  return 0;
+  return example::exit_code_of("nasbench201_search", options.out, [&] { Program(options).run(); });
 }

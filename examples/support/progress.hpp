@@ -34,11 +34,6 @@ class ProgressLine {
                  progress.images, progress.seconds);
       return;
     }
-    if (progress.kind == Kind::Message) {
-      clear();
-      fmt::print(stderr, "{:<12} {}\n", who, progress.message);
-      return;
-    }
     if (!live_) return;
     running_[who] = describe(who, progress);
     const auto now = std::chrono::steady_clock::now();

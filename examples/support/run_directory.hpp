@@ -54,19 +54,16 @@ class RunDirectory {
   void log(const std::string& who, const cleave::Progress& progress) {
     using Kind = cleave::Progress::Kind;
     if (progress.kind == Kind::Advanced) return;
-    nlohmann::json line = {
+    const nlohmann::json line = {
         {"time", std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch())
                      .count()},
         {"run", who},
-        {"event", progress.kind == Kind::Began   ? "began"
-                  : progress.kind == Kind::Ended ? "ended"
-                                                 : "message"},
+        {"event", progress.kind == Kind::Began ? "began" : "ended"},
         {"stage", std::string(cleave::stage_name(progress.stage))},
         {"where", std::string(progress.where)},
         {"steps", progress.done},
         {"images", progress.images},
         {"seconds", progress.seconds}};
-    if (progress.kind == Kind::Message) line["message"] = std::string(progress.message);
     const std::lock_guard lock(mutex_);
     events_ << line.dump() << '\n' << std::flush;
   }

@@ -6,6 +6,7 @@
 
 #include <cleave/core.hpp>
 #include <cleave/graph/spectral.hpp>
+#include <cleave/data/accuracy.hpp>
 #include <cleave/data/augmentation.hpp>
 #include <cleave/data/base64.hpp>
 #include <cleave/data/check.hpp>

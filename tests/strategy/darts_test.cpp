@@ -170,7 +170,7 @@ TEST_CASE("options outside the restriction get no probability and no gradient") 
   // The heaviest alphas stand where nothing is allowed.
   state.alpha.detach()[0][1] = 50.0;
   state.alpha.detach()[4][3] = 50.0;
-  const auto table = darts.probabilities(net, state.alpha.detach());
+  const auto table = darts.probabilities(state, state.alpha.detach());
   CHECK(apart(table.sum(1), torch::ones({6}, at::kDouble)) < 1e-12);
   const auto gradient = darts.alpha_gradient(net, state, step_of(3)).second;
   CHECK(gradient.isfinite().all().item<bool>());

@@ -40,6 +40,13 @@ class EpochOrder {
   /// Number of batches, at least 1.
   [[nodiscard]] std::size_t batches() const noexcept { return order_.size() / batch_; }
 
+  /// How many batches an epoch over so many images has, without making one. Throws as the
+  /// constructor does.
+  [[nodiscard]] static std::size_t batches_in(std::size_t images, std::size_t batch) {
+    detail::check_batches(images, batch, "epoch order");
+    return images / std::min(batch, images);
+  }
+
   /// The image numbers of batch k; valid while this object lives. Throws `ValueError` beyond the
   /// last.
   [[nodiscard]] std::span<const std::int64_t> batch(std::size_t k) const {

@@ -19,7 +19,7 @@ enum class Stage : std::uint8_t { Training, Scoring, Selecting, Retraining };
 /// A sign of life. `done` counts steps (repeats while scoring); it is 0 when the stage begins and
 /// equals `planned` or less when it ends.
 struct Progress {
-  enum class Kind : std::uint8_t { Began, Advanced, Ended, Message };
+  enum class Kind : std::uint8_t { Began, Advanced, Ended };
   Kind kind = Kind::Advanced;
   Stage stage = Stage::Training;
   std::string_view where;    ///< "supernet", "supernet 0.1", "leaf 1.0", "network"
@@ -27,7 +27,6 @@ struct Progress {
   std::size_t planned = 0;
   std::size_t images = 0;    ///< seen by this stage so far
   double seconds = 0;        ///< of this stage so far
-  std::string_view message;  ///< of a Message: one plain sentence
 };
 
 /// How the outside follows and stops a run. The library itself prints nothing.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cleave/data/accuracy.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
 #include <cleave/engine/alpha_health.hpp>
@@ -207,7 +208,7 @@ class FewShotSearch {
       const bool leaf = depth == settings.schedule.levels();
       const auto stream = stream_of(node);
       if (live.epoch == epochs) return;
-      const auto steps = std::max<std::size_t>(1, holdout.weights.size() / settings.batch);
+      const auto steps = data::EpochOrder::batches_in(holdout.weights.size(), settings.batch);
       StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps);
       strategy::FiniteGuard guard;
       for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0) {
@@ -311,17 +312,8 @@ class FewShotSearch {
     [[nodiscard]] double accuracy(const Net& net, const typename Net::Context& context,
                                   std::span<const std::int64_t> images) const {
       if (images.empty()) return 0;
-      const at::NoGradGuard no_grad;
-      const data::SequentialBatches batches(images, evaluation_batch);
-      at::Tensor correct;
-      for (std::size_t k = 0; k < batches.batches(); ++k) {
-        const auto batch = data.batch(data::Part::Train, batches.batch(k), false, Stream());
-        const auto hits =
-            net.forward(batch.images, context).argmax(1).eq(batch.labels).sum();
-        correct = correct.defined() ? correct.add(hits) : hits;
-      }
-      return static_cast<double>(correct.template item<std::int64_t>()) /
-             static_cast<double>(images.size());
+      return data::accuracy(data, data::Part::Train, images,
+                            [&](const at::Tensor& x) { return net.forward(x, context); });
     }
 
     void choose() {
@@ -335,7 +327,7 @@ class FewShotSearch {
       auto images = holdout.weights;
       images.insert(images.end(), holdout.search.begin(), holdout.search.end());
       std::sort(images.begin(), images.end());
-      const auto steps = std::max<std::size_t>(1, images.size() / host.settings_.trial.batch);
+      const auto steps = data::EpochOrder::batches_in(images.size(), host.settings_.trial.batch);
       const Trials trials{[&](std::size_t i, std::size_t epochs, std::size_t total) {
         for (const auto& known : result.trials)  // asked before, in the part of the run behind us
           if (known.candidate == i && known.epochs == epochs) return known.accuracy;
@@ -363,8 +355,6 @@ class FewShotSearch {
       result.chosen = host.selection_(std::span<const LeafCandidate<Space>>(candidates), trials);
       state.trials.clear();
     }
-
-    static constexpr std::size_t evaluation_batch = 256;
   };
 
   Settings settings_;

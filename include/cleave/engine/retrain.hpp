@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cleave/engine/stage_clock.hpp>
-#include <algorithm>
 #include <cleave/network/training.hpp>
 #include <string>
 #include <vector>
@@ -28,7 +27,7 @@ template <Network N, data::DataSet D>
   record.parameters = static_cast<std::size_t>(net.arena().size());
   network::Training<N> training(std::move(net), recipe, stream.fork("training"), where);
   const auto images = network::all_images(data, data::Part::Train);
-  const auto steps = std::max<std::size_t>(1, images.size() / recipe.batch);
+  const auto steps = data::EpochOrder::batches_in(images.size(), recipe.batch);
   StageClock clock(control, stages, Stage::Retraining, where, recipe.epochs * steps);
   training.train_until(recipe.epochs, data, images,
                        [&](std::size_t count) { clock.tick(count); });

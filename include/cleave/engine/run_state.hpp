@@ -19,7 +19,7 @@ struct LiveNode {
   SplitMemory memory{};     ///< similarity matrices of the repeats scored so far
 };
 
-/// Everything a search is between two steps; `FewShotSearch::advance` moves it on. Nothing else is
+/// Everything a search is between two steps; `FewShotSearch::run` moves it on. Nothing else is
 /// remembered: random streams are named by node, epoch and step, criteria keep their repeats in
 /// `LiveNode::memory`, and a selection that is asked again gets the trials it had from `result`.
 template <class Space, class Strategy, class Net, class Standalone>

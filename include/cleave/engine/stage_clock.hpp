@@ -60,8 +60,7 @@ class StageClock {
                       .done = done_,
                       .planned = planned_,
                       .images = record_.images,
-                      .seconds = seconds(),
-                      .message = {}});
+                      .seconds = seconds()});
   }
 
   const RunControl& control_;

@@ -21,10 +21,6 @@ concept PartitionsGroups = requires(const P& partitioner, const SimilarityMatrix
   { partitioner(similarity, groups, stream) } -> std::same_as<Partition>;
 };
 
-/// The same atom under the short name that hosts read well with.
-template <class P>
-concept Partitions = PartitionsGroups<P>;
-
 /// A rule that decides which options of a decision go on sharing weights.
 ///
 /// Requirements:

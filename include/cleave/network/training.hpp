@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/data/accuracy.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/network/concept.hpp>
@@ -84,23 +85,13 @@ class Training {
   template <data::DataSet D>
   [[nodiscard]] double accuracy(const D& data, data::Part part,
                                 std::span<const std::int64_t> images) const {
-    const at::NoGradGuard no_grad;
-    const data::SequentialBatches batches(images, evaluation_batch);
-    at::Tensor correct;
-    for (std::size_t k = 0; k < batches.batches(); ++k) {
-      const auto batch = data.batch(part, batches.batch(k), false, Stream());
-      const auto hits = net_.forward(batch.images, false).argmax(1).eq(batch.labels).sum();
-      correct = correct.defined() ? correct.add(hits) : hits;
-    }
-    return static_cast<double>(correct.template item<std::int64_t>()) /
-           static_cast<double>(images.size());
+    return data::accuracy(data, part, images,
+                          [&](const at::Tensor& x) { return net_.forward(x, false); });
   }
 
   [[nodiscard]] N& net() noexcept { return net_; }
 
  private:
-  static constexpr std::size_t evaluation_batch = 256;
-
   N net_;
   Recipe recipe_;
   strategy::Sgd::State momentum_;

@@ -35,7 +35,7 @@ concept EdgeSelection =
     };
 
 namespace detail {
-/// Scores every open decision and takes the one with the least value.
+/// The candidate with the least value.
 template <class Value>
 std::size_t least(std::span<const Candidate> candidates, Value value) {
   std::size_t best = 0;
@@ -43,19 +43,20 @@ std::size_t least(std::span<const Candidate> candidates, Value value) {
     if (value(candidates[i]) < value(candidates[best])) best = i;
   return best;
 }
-inline std::vector<DecisionId> all(std::span<const DecisionId> open) {
-  return {open.begin(), open.end()};
-}
 }  // namespace detail
+
+/// The part that selections by cut have in common: every open decision is scored.
+struct ScoresAllOpen {
+  [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
+                                                   Stream&) const {
+    return {open.begin(), open.end()};
+  }
+};
 
 /// The edge that is cheapest to cut: least similarity across its groups, per separated pair, so
 /// that edges with other option counts or group sizes compare (method.md section 5.1).
-struct LowestNormalisedCut {
+struct LowestNormalisedCut : ScoresAllOpen {
   static constexpr std::string_view name = "lowest normalised cut";
-  [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
-                                                   Stream&) const {
-    return detail::all(open);
-  }
   [[nodiscard]] std::size_t choose(std::span<const Candidate> candidates) const {
     return detail::least(candidates,
                          [](const Candidate& c) { return c.partition.normalised_cut(); });
@@ -63,12 +64,8 @@ struct LowestNormalisedCut {
 };
 
 /// The literal rule of the public NAS-Bench-201 and OFA code: largest distance (1 - s) across.
-struct LargestCutDistance {
+struct LargestCutDistance : ScoresAllOpen {
   static constexpr std::string_view name = "largest cut distance";
-  [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
-                                                   Stream&) const {
-    return detail::all(open);
-  }
   [[nodiscard]] std::size_t choose(std::span<const Candidate> candidates) const {
     return detail::least(candidates, [](const Candidate& c) {
       return c.partition.cut() - static_cast<double>(c.partition.cut_pairs());
@@ -77,12 +74,8 @@ struct LargestCutDistance {
 };
 
 /// The literal rule of the public DARTS and ProxylessNAS code: least distance (1 - s) within.
-struct LeastWithinDistance {
+struct LeastWithinDistance : ScoresAllOpen {
   static constexpr std::string_view name = "least within distance";
-  [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
-                                                   Stream&) const {
-    return detail::all(open);
-  }
   [[nodiscard]] std::size_t choose(std::span<const Candidate> candidates) const {
     return detail::least(candidates, [](const Candidate& c) {
       const auto n = c.similarity.size();

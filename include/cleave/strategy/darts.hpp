@@ -44,6 +44,7 @@ struct Darts {
     at::Tensor alpha;  ///< [decision_count, max_options]; columns of absent options are not used
     Adam::State alpha_moments;
     Sgd::State weight_moments;
+    at::Tensor closed;  ///< what the restriction says; made by `start`, so not a field to save
 
     template <class F>
     void fields(F&& field) {
@@ -63,13 +64,14 @@ struct Darts {
             .view({static_cast<std::int64_t>(Space::decision_count), -1})
             .to(net.arena().values().options())
             .set_requires_grad(true);
-    return {table, alpha.start(table.detach()), weights.start(net.arena())};
+    return {table, alpha.start(table.detach()), weights.start(net.arena()),
+            closed_options(net, table)};
   }
 
   /// softmax(alpha) over the options the restriction allows; 0 elsewhere. [decisions, options]
   template <MixtureSupernet Net>
-  [[nodiscard]] static at::Tensor probabilities(const Net& net, const at::Tensor& alpha) {
-    return alpha.add(closed_options(net, alpha)).softmax(1);
+  [[nodiscard]] static at::Tensor probabilities(const State<Net>& state, const at::Tensor& alpha) {
+    return alpha.add(state.closed).softmax(1);
   }
 
   template <MixtureSupernet Net>
@@ -82,21 +84,21 @@ struct Darts {
       alpha.step(table, gradient, state.alpha_moments);
     }
     net.arena().gradients().zero_();
-    const auto loss = loss_of(net, state.alpha.detach(), step.weights);
+    const auto loss = loss_of(net, state, state.alpha.detach(), step.weights);
     loss.backward();
     report.loss = loss.detach();
     report.gradient_norm = weights.step(net.arena(), state.weight_moments, step.progress);
     return report;
   }
 
-  /// The loss on the search batch and its gradient in alpha, of the chosen order. Weights, their
-  /// gradients' buffer and all moments are as before when it returns.
+  /// The loss on the search batch and its gradient in alpha, of the chosen order. Weights
+  /// and all moments are as before when it returns; the gradients' buffer is scratch space.
   template <MixtureSupernet Net>
   [[nodiscard]] std::pair<at::Tensor, at::Tensor> alpha_gradient(const Net& net,
                                                                  const State<Net>& state,
                                                                  const TrainingStep& step) const {
     if constexpr (std::same_as<Order, FirstOrder>) {
-      const auto loss = loss_of(net, state.alpha, step.search);
+      const auto loss = loss_of(net, state, state.alpha, step.search);
       return {loss.detach(), gradient_of(loss, state.alpha)};
     } else {
       return unrolled_gradient(net, state, step);
@@ -120,7 +122,7 @@ struct Darts {
   [[nodiscard]] typename Net::Context context(const Net& net, const State<Net>& state,
                                               Stream) const {
     return Net::Context::weighted(net.restriction(),
-                                  probabilities(net, state.alpha.detach()));
+                                  probabilities(state, state.alpha.detach()));
   }
 
   template <MixtureSupernet Net>
@@ -132,9 +134,9 @@ struct Darts {
 
   /// softmax(alpha) on the host, [decision_count, max_options].
   template <MixtureSupernet Net>
-  [[nodiscard]] static std::vector<double> option_weights(const Net& net, const State<Net>& state) {
+  [[nodiscard]] static std::vector<double> option_weights(const Net&, const State<Net>& state) {
     const at::Tensor table =
-        probabilities(net, state.alpha.detach()).to(at::kCPU, at::kDouble).contiguous();
+        probabilities(state, state.alpha.detach()).to(at::kCPU, at::kDouble).contiguous();
     const double* first = table.template const_data_ptr<double>();
     return {first, first + table.numel()};
   }
@@ -164,9 +166,10 @@ struct Darts {
   }
 
   template <class Net>
-  static at::Tensor loss_of(const Net& net, const at::Tensor& alpha, const data::Batch& batch) {
+  static at::Tensor loss_of(const Net& net, const State<Net>& state, const at::Tensor& alpha,
+                            const data::Batch& batch) {
     const auto context =
-        Net::Context::weighted(net.restriction(), probabilities(net, alpha));
+        Net::Context::weighted(net.restriction(), probabilities(state, alpha));
     return at::cross_entropy_loss(net.forward(batch.images, context), batch.labels);
   }
 
@@ -181,7 +184,7 @@ struct Darts {
     // w' in place; `before` brings w back bit for bit.
     const auto before = values.clone();
     arena.gradients().zero_();
-    loss_of(net, frozen, step.weights).backward();
+    loss_of(net, state, frozen, step.weights).backward();
     {
       const at::NoGradGuard no_grad;
       values.sub_(arena.gradients()
@@ -190,7 +193,7 @@ struct Darts {
                   rate);
     }
     arena.gradients().zero_();
-    const auto loss = loss_of(net, state.alpha, step.search);
+    const auto loss = loss_of(net, state, state.alpha, step.search);
     auto inputs = arena.weights();
     inputs.push_back(state.alpha);
     auto alpha_part = state.alpha.detach().clone().zero_();
@@ -205,7 +208,7 @@ struct Darts {
     const auto gradient_at = [&](const at::Tensor& shift, double sign) {
       values.copy_(before).add_(shift, sign);
       const at::AutoGradMode with_grad(true);
-      return gradient_of(loss_of(net, state.alpha, step.weights), state.alpha);
+      return gradient_of(loss_of(net, state, state.alpha, step.weights), state.alpha);
     };
     const auto plus = gradient_at(shifted, 1.0);
     const auto minus = gradient_at(shifted, -1.0);

@@ -54,7 +54,10 @@ class NasBench201 {
     for (int stage = 0; stage < stages; ++stage) {
       if (stage > 0) {
         layers_.emplace_back(
-            ResidualReduction::declare(arena_, next_cell(), channels, 2 * channels));
+            Reduction::declare(arena_, next_cell(), channels, 2 * channels,
+                               [&](const std::string& name, WeightGroup group, std::int64_t out) {
+                                 return BatchNorm::declare_affine(arena_, name, group, out);
+                               }));
         channels *= 2;
       }
       for (std::int64_t i = 0; i < config.cells; ++i)
@@ -77,7 +80,9 @@ class NasBench201 {
             if constexpr (requires { part.leaving; })
               return part.forward(arena_, x, mixture, scalars);
             else
-              return part.forward(arena_, x);
+              return part.forward(arena_, x, [&](const BatchNorm& norm, const at::Tensor& y) {
+                return norm.forward(arena_, y);
+              });
           },
           layer);
     x = last_norm_.forward(arena_, x).relu();
@@ -99,6 +104,7 @@ class NasBench201 {
 
  private:
   using Cell = NasBench201Cell<Mixer>;
+  using Reduction = ResidualReduction<BatchNorm>;
   static constexpr int stages = 3;
 
   [[nodiscard]] std::string next_cell() const { return fmt::format("cells.{}", layers_.size()); }
@@ -107,7 +113,7 @@ class NasBench201 {
   WeightArena arena_;
   Convolution stem_;
   BatchNorm stem_norm_;
-  std::vector<std::variant<Cell, ResidualReduction>> layers_;
+  std::vector<std::variant<Cell, Reduction>> layers_;
   BatchNorm last_norm_;
   Linear classifier_;
 };

@@ -34,6 +34,7 @@ class ToyCellNet {
   }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
+    mixture.check_within(allowed_);
     const MixtureScalars<Space> scalars(mixture);
     std::array<at::Tensor, Space::node_count> nodes{stems_[0].forward(arena_, images),
                                                     stems_[1].forward(arena_, images)};
@@ -67,11 +68,7 @@ class ToyCellNet {
  private:
   [[nodiscard]] at::Tensor apply(std::size_t e, OptionId option, const at::Tensor& x) const {
     if (option == Space::skip) return x;
-    if (!edges_[e][option.index()])
-      throw ValueError(fmt::format("toy cell supernet: {} has no {}, its restriction left it out",
-                                   Space::decision_name(DecisionId(e)),
-                                   Space::option_name(DecisionId(e), option)));
-    return edges_[e][option.index()]->forward(arena_, x.relu());
+    return edges_[e][option.index()].value().forward(arena_, x.relu());
   }
 
   Restriction<Space> allowed_;

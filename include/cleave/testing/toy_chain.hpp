@@ -33,17 +33,13 @@ class ToyChain {
   }
 
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
+    mixture.check_within(allowed_);
     const MixtureScalars<Space> scalars(mixture);
     auto x = stem_.forward(arena_, images);
     for (std::size_t d = 0; d < Space::decision_count; ++d) {
       const auto rectified = x.relu();
       for (const auto option : mixture[DecisionId(d)]) {
-        if (!blocks_[d][option.index()]) {
-          if (Space::kernel(DecisionId(d), option) == 0) continue;
-          throw ValueError(fmt::format("{} supernet: {} has no {}, its restriction left it out",
-                                       Space::name, decision_name<Space>(DecisionId(d)),
-                                       Space::option_name(DecisionId(d), option)));
-        }
+        if (!blocks_[d][option.index()]) continue;  // the zero option
         auto y = blocks_[d][option.index()]->forward(arena_, rectified);
         if (const auto* w = scalars.find(DecisionId(d), option)) y = y.mul(*w);
         x = x.add(y);

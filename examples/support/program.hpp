@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cleave/core/error.hpp>
+#include <exception>
+#include <string>
+
+#include "interrupt.hpp"
+#include "progress.hpp"
+#include "run_directory.hpp"
+
+namespace example {
+
+/// A run that is logged in its folder, shown as progress, and stopped by Ctrl-C.
+inline cleave::RunControl watched(RunDirectory& directory, ProgressLine& progress,
+                                  const std::string& who) {
+  return {[&directory, &progress, who](const cleave::Progress& p) {
+            directory.log(who, p);
+            progress.show(who, p);
+          },
+          interrupted};
+}
+
+/// Runs a program's work and turns what it throws into one sentence and the exit code: 128 + the
+/// signal when it was stopped, 1 for other trouble.
+template <class Work>
+int exit_code_of(const std::string& program, const std::string& out, Work work) {
+  try {
+    catch_interrupts();
+    work();
+  } catch (const cleave::Interrupted& error) {
+    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), out);
+    return 128 + interrupt_signal;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "\n{}: {}\n", program, error.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace example
