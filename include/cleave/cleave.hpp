@@ -6,6 +6,13 @@
 
 #include <cleave/core.hpp>
 #include <cleave/graph/spectral.hpp>
+#include <cleave/archive/codecs.hpp>
+#include <cleave/archive/file.hpp>
+#include <cleave/archive/folder_lock.hpp>
+#include <cleave/archive/format.hpp>
+#include <cleave/archive/reader.hpp>
+#include <cleave/archive/tensor.hpp>
+#include <cleave/archive/writer.hpp>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/augmentation.hpp>
 #include <cleave/data/base64.hpp>
@@ -30,6 +37,8 @@
 #include <cleave/data/read_file.hpp>
 #include <cleave/data/stratified.hpp>
 #include <cleave/engine/alpha_health.hpp>
+#include <cleave/engine/autosave.hpp>
+#include <cleave/engine/checkpoint.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/engine/result.hpp>

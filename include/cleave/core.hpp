@@ -9,9 +9,11 @@
 #include <cleave/core/crc32c.hpp>
 #include <cleave/core/error.hpp>
 #include <cleave/core/ids.hpp>
+#include <cleave/core/mapped_file.hpp>
 #include <cleave/core/option_set.hpp>
 #include <cleave/core/random.hpp>
 #include <cleave/core/scanner.hpp>
+#include <cleave/core/settings_list.hpp>
 #include <cleave/graph/check.hpp>
 #include <cleave/graph/concept.hpp>
 #include <cleave/graph/exact_balanced.hpp>
@@ -55,7 +57,6 @@
 #include <cleave/tabular/bootstrap.hpp>
 #include <cleave/tabular/check.hpp>
 #include <cleave/tabular/concept.hpp>
-#include <cleave/tabular/mapped_file.hpp>
 #include <cleave/tabular/nasbench201_binary.hpp>
 #include <cleave/tabular/nasbench201_check.hpp>
 #include <cleave/tabular/nasbench201_column.hpp>

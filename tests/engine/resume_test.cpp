@@ -61,4 +61,13 @@ TEST_CASE("a run that is stopped again and again gives the result of the unbroke
   }
   CHECK(stops > 5);
   CHECK(found(state.result) == found(unbroken));
+
+  // However often it was stopped, every pass is on record once.
+  const auto passes = [](const cleave::SearchResult<Space>& result) {
+    std::size_t sum = 0;
+    for (const auto& record : result.stages)
+      if (record.stage == cleave::Stage::Scoring) sum += record.steps;
+    return sum;
+  };
+  CHECK(passes(state.result) == passes(unbroken));
 }

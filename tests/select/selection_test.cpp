@@ -121,7 +121,7 @@ TEST_CASE("rungs that do not rise are refused") {
   const auto candidates = candidates_with({0, 0});
   Recorded recorded{{0, 0}};
   for (const std::vector<std::size_t>& rungs :
-       {std::vector<std::size_t>{}, {0, 3}, {6, 3}, {3, 12, 6}})
+       {std::vector<std::size_t>{}, {0, 3}, {6, 3}, {3, 3}, {3, 12, 6}})
     CHECK_THROWS_AS(
         choose(select::SuccessiveHalving{.rungs = rungs}, candidates, recorded.trials()),
         ValueError);

@@ -1,5 +1,6 @@
 #include <cleave/space/ofa.hpp>
 #include <cleave/space/proxyless.hpp>
+#include <cleave/space/toy.hpp>
 #include <cleave_test.hpp>
 #include <string>
 
@@ -151,4 +152,18 @@ TEST_CASE("mobile networks whose blocks do not fit are refused") {
   fails([](auto& n) { n.blocks[0].mid = 7; }, "block 0: mid 7, allowed 32");
   fails([](auto& n) { n.blocks.clear(); }, "blocks: 0");
   fails([](auto& n) { n.image = 0; }, "image size: 0");
+}
+
+TEST_CASE("ofa: a layer beyond every allowed depth decides nothing") {
+  const Restriction<Ofa> all;
+  const auto shallow = all.with(Ofa::depth(1), OptionSet{OptionId(0)});   // depth 2
+  const auto middle = all.with(Ofa::depth(1), OptionSet{OptionId(0), OptionId(1)});
+  for (std::size_t layer = 0; layer < Ofa::layer_count; ++layer)
+    for (const auto decision : {Ofa::kernel(layer), Ofa::expand(layer)}) {
+      CHECK(is_used(all, decision));
+      CHECK(is_used(shallow, decision) == (layer != 6 && layer != 7));
+      CHECK(is_used(middle, decision) == (layer != 7));
+    }
+  CHECK(is_used(shallow, Ofa::depth(1)));
+  CHECK(is_used(Restriction<Toy>(), DecisionId(0)));
 }

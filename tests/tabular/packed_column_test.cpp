@@ -1,6 +1,6 @@
 #include <cleave/core/crc32c.hpp>
 #include <cleave/core/random.hpp>
-#include <cleave/tabular/mapped_file.hpp>
+#include <cleave/core/mapped_file.hpp>
 #include <cleave/tabular/packed_column.hpp>
 #include <cleave_test.hpp>
 #include <fstream>

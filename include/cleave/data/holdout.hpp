@@ -19,6 +19,12 @@ struct HoldoutOptions {
   double validation = 0.1;  ///< fraction of the train part held out to compare leaves; in [0, 1)
   double search = 0.5;      ///< fraction of the rest that trains alphas; in [0, 1)
   bool stratified = true;   ///< keep the class proportions in each part, to within one image
+  template <class F>
+  void fields(F&& field) const {
+    field("validation", validation);
+    field("search", search);
+    field("stratified", stratified);
+  }
 };
 
 /// Three disjoint lists of image numbers, ascending, that cover the train part exactly.

@@ -16,13 +16,15 @@ enum class Stage : std::uint8_t { Training, Scoring, Selecting, Retraining };
   return names[static_cast<std::size_t>(stage)];
 }
 
+constexpr std::size_t count_of(Stage) noexcept { return 4; }
+
 /// A sign of life. `done` counts steps (repeats while scoring); it is 0 when the stage begins and
 /// equals `planned` or less when it ends.
 struct Progress {
   enum class Kind : std::uint8_t { Began, Advanced, Ended };
   Kind kind = Kind::Advanced;
   Stage stage = Stage::Training;
-  std::string_view where;    ///< "supernet", "supernet 0.1", "leaf 1.0", "network"
+  std::string_view where{};  ///< "supernet", "supernet 0.1", "leaf 1.0", "network"
   std::size_t done = 0;
   std::size_t planned = 0;
   std::size_t images = 0;    ///< seen by this stage so far

@@ -5,6 +5,7 @@
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
 #include <cleave/engine/alpha_health.hpp>
+#include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
 #include <cleave/engine/stage_clock.hpp>
@@ -62,6 +63,7 @@ class FewShotSearch {
                 "(docs/policies.md, Leaf selection)");
 
  public:
+  using SpaceType = Space;
   using Result = SearchResult<Space>;
 
   struct Settings {
@@ -69,11 +71,32 @@ class FewShotSearch {
     typename Net::Config supernet{};
     typename Standalone::Config network{};  ///< of selection trials
     network::Recipe trial{};                ///< its `epochs` come from the selection
+    network::Recipe retraining{};           ///< of the chosen network
+    /// The network that is retrained, if its sizes are not those of the trials.
+    std::optional<typename Standalone::Config> final_network{};
     data::HoldoutOptions holdout{};
     std::size_t batch = 48;
     std::uint64_t seed = 0;
     Restriction<Space> root{};
     bool last_child_first = false;  ///< visits children backwards; the result is the same
+
+    /// Everything the result depends on.
+    template <class F>
+    void fields(F&& field) const {
+      field("schedule", schedule);
+      field("supernet", supernet);
+      field("network", network);
+      field("trial", trial);
+      field("retraining", retraining);
+      field("final_network", final_network.value_or(network));
+      field("holdout", holdout);
+      field("batch", batch);
+      field("seed", seed);
+      std::vector<OptionSet> allowed;
+      for (std::size_t d = 0; d < Space::decision_count; ++d)
+        allowed.push_back(root[DecisionId(d)]);
+      field("root", allowed);
+    }
   };
 
   explicit FewShotSearch(Settings settings, Strategy strategy = {}, Criterion criterion = {},
@@ -83,6 +106,10 @@ class FewShotSearch {
         criterion_(std::move(criterion)),
         selection_(std::move(selection)) {
     settings_.schedule.check();
+    check_decisions_left();
+    if (settings_.schedule.levels() > 0 && settings_.holdout.validation == 0)
+      throw ValueError("few-shot search: holdout.validation is 0, but leaves are compared on those "
+                       "images; leave some, 0.1 is the default");
   }
 
   /// Everything about a run between two steps, as a value.
@@ -120,10 +147,66 @@ class FewShotSearch {
     return std::move(state.result);
   }
 
+  /// Retrains the chosen architecture from fresh weights on the whole train part and tests it; goes
+  /// on where the state stopped. Throws `ValueError` before one was chosen.
+  template <data::DataSet D>
+  void retrain(const D& data, const RunControl& control, State& state) const {
+    if (state.result.retrained) return;
+    if (!state.retraining) state.retraining.emplace(fresh_retraining(state.result.genotype()));
+    state.result.retrained =
+        finish_retraining(*state.retraining, data, control, state.result.stages, "network");
+    state.retraining.reset();
+  }
+
   [[nodiscard]] const Settings& settings() const noexcept { return settings_; }
 
- private:
+  /// What a run depends on: space, policies and their settings. (`SettingsList` makes text of it.)
+  template <class F>
+  void fields(F&& field) const {
+    field("space", std::string_view(Space::name));
+    field("strategy", strategy_);
+    field("criterion", criterion_);
+    field("selection", selection_);
+    settings_.fields(field);
+  }
+
   using Live = typename State::Live;
+  using Trial = network::Training<Standalone>;
+
+  /// "supernet", "supernet 0", "leaf 1.0": how a node is called.
+  [[nodiscard]] std::string where(const SplitTree<Space>& tree, std::size_t node) const {
+    const auto& at = tree[node];
+    if (at.path.empty()) return "supernet";
+    return (at.depth == settings_.schedule.levels() ? "leaf " : "supernet ") + at.path;
+  }
+
+  /// A node's supernet and strategy state at the start of a phase.
+  [[nodiscard]] Live fresh_node(const SplitTree<Space>& tree, std::size_t node) const {
+    const auto from = stream_of(tree, node);
+    Net net(tree[node].restriction, settings_.supernet, from.fork("weights"));
+    auto begun = strategy_.start(net, from.fork("start"));
+    return {std::move(net), std::move(begun)};
+  }
+
+  /// Of a chosen architecture.
+  [[nodiscard]] Trial fresh_retraining(const Genotype<Space>& genotype) const {
+    return start_retraining<Standalone>(genotype,
+                                        settings_.final_network.value_or(settings_.network),
+                                        settings_.retraining, stream().fork("retrain"), "network");
+  }
+
+  /// A candidate's own network before its first step, of a schedule of `epochs`.
+  [[nodiscard]] Trial fresh_trial(const Genotype<Space>& genotype, std::size_t epochs,
+                                  const std::string& where) const {
+    // One stream for all: candidates differ in their architecture only.
+    const auto from = stream().fork("trial");
+    auto recipe = settings_.trial;
+    recipe.epochs = epochs;
+    return Trial(Standalone(genotype, settings_.network, from.fork("weights")), recipe,
+                 from.fork("training"), "network of " + where);
+  }
+
+ private:
 
   struct KeepResult {
     Result& from;
@@ -132,6 +215,27 @@ class FewShotSearch {
   };
 
   [[nodiscard]] Stream stream() const { return Stream(settings_.seed); }
+  [[nodiscard]] Stream stream_of(const SplitTree<Space>& tree, std::size_t node) const {
+    return stream().fork("node").fork(tree[node].path);
+  }
+
+  /// On every way down each split takes a decision of its own; what is left must have the options
+  /// for the next. Throws `ValueError` otherwise: a node that cannot be split would end as a leaf
+  /// trained by half.
+  void check_decisions_left() const {
+    const auto& splits = settings_.schedule.splits;
+    for (std::size_t level = 0; level < splits.size(); ++level) {
+      std::size_t able = 0;
+      for (std::size_t d = 0; d < Space::decision_count; ++d)
+        able += settings_.root[DecisionId(d)].size() >= splits[level].groups &&
+                is_used(settings_.root, DecisionId(d));
+      if (able <= level)
+        throw ValueError(fmt::format(
+            "few-shot search: split {} is into {} groups; {} has {} decisions with so many options "
+            "inside the root restriction, and {} may have been split before",
+            level + 1, splits[level].groups, Space::name, able, level));
+    }
+  }
 
   template <data::DataSet D>
   struct Run {
@@ -148,13 +252,10 @@ class FewShotSearch {
     }
 
     [[nodiscard]] std::string where(std::size_t node) const {
-      const auto& at = result.tree[node];
-      const bool leaf = at.depth == host.settings_.schedule.levels() && at.depth > 0;
-      if (at.path.empty()) return "supernet";
-      return (leaf ? "leaf " : "supernet ") + at.path;
+      return host.where(result.tree, node);
     }
     [[nodiscard]] Stream stream_of(std::size_t node) const {
-      return host.stream().fork("node").fork(result.tree[node].path);
+      return host.stream_of(result.tree, node);
     }
 
     /// Trains the node, then splits it or reads its architecture off; each part may have been done
@@ -166,7 +267,8 @@ class FewShotSearch {
       if (found == state.live.end()) found = state.live.emplace(node, begin(node)).first;
       Live& live = found->second;
       train(node, live);
-      if (depth < schedule.levels() && split(node, live)) {
+      if (depth < schedule.levels()) {
+        split(node, live);
         state.pending.pop_back();
         auto children = result.tree[node].children;
         if (!host.settings_.last_child_first) std::reverse(children.begin(), children.end());
@@ -181,13 +283,10 @@ class FewShotSearch {
     }
 
     [[nodiscard]] Live begin(std::size_t node) {
-      const auto stream = stream_of(node);
       const auto& at = result.tree[node];
-      Net net(at.restriction, host.settings_.supernet, stream.fork("weights"));
-      if (node == 0 || host.settings_.schedule.restarts(at.depth)) {
-        auto fresh = host.strategy_.start(net, stream.fork("start"));
-        return {std::move(net), std::move(fresh)};
-      }
+      if (node == 0 || host.settings_.schedule.restarts(at.depth))
+        return host.fresh_node(result.tree, node);
+      Net net(at.restriction, host.settings_.supernet, stream_of(node).fork("weights"));
       const auto parent = state.live.find(at.parent);
       const auto& from = parent->second;
       net.arena().inherit(from.net.arena(), from.net.arena().values(), net.arena().values());
@@ -209,7 +308,8 @@ class FewShotSearch {
       const auto stream = stream_of(node);
       if (live.epoch == epochs) return;
       const auto steps = data::EpochOrder::batches_in(holdout.weights.size(), settings.batch);
-      StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps);
+      StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps,
+                       live.epoch * steps + live.step);
       strategy::FiniteGuard guard;
       for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0) {
         const auto of_epoch = stream.fork("epoch").fork(epoch);
@@ -239,18 +339,22 @@ class FewShotSearch {
       }
     }
 
-    /// Asks the criterion; false when no decision is left to split.
-    bool split(std::size_t node, Live& live) {
+    /// Asks the criterion and grows the tree.
+    void split(std::size_t node, Live& live) {
       const auto& at = result.tree[node];
       const auto groups = host.settings_.schedule.splits[at.depth].groups;
       const auto open = open_decisions(node, groups);
-      if (open.empty()) return false;
+      if (open.empty())
+        throw ValueError(fmt::format("{}: no decision that still means something has {} options",
+                                     where(node), groups));
       const auto stream = stream_of(node).fork("criterion");
       SplitOutcome outcome;
       {
         StageClock clock(control, result.stages, Stage::Scoring, where(node), 0);
         std::size_t seen = 0;
         std::size_t most = 0;  // repeats that the criterion planned
+        // Passes of the repeats in memory are in the record of the part of the run that made them.
+        std::size_t counted = passes_in(live.memory);
         typename SplitScene<Net>::Sources sources{
             [&](Stream s) { return host.strategy_.context(live.net, live.state, s); },
             [&](Stream s) {
@@ -260,19 +364,31 @@ class FewShotSearch {
             },
             [&](std::size_t done, std::size_t planned) {
               most = planned;
-              clock.at(done, planned, std::exchange(seen, 0), 0);
+              const auto passes = passes_in(live.memory);
+              clock.at(done, planned, std::exchange(seen, 0), passes - std::exchange(counted, passes));
             }};
         const SplitScene<Net> scene(live.net, open, groups, sources, live.memory, stream);
-        outcome = host.criterion_(scene);
+        try {
+          outcome = host.criterion_(scene);
+        } catch (const NumericalError& error) {
+          throw NumericalError(fmt::format("scoring {}: {}", where(node), error.what()));
+        }
         clock.at(outcome.repeats, std::max(most, outcome.repeats), std::exchange(seen, 0),
-                 outcome.passes);
+                 outcome.passes - std::min(counted, outcome.passes));
       }
       result.tree.split(node, outcome.split);
       result.splits.push_back({node, std::move(outcome)});
-      return true;
     }
 
-    /// Decisions not split on the way to the node, with enough options.
+    /// Forward-and-backward passes behind the matrices of these repeats.
+    static std::size_t passes_in(const SplitMemory& memory) {
+      std::size_t passes = 0;
+      for (const auto& repeat : memory)
+        for (const auto& matrix : repeat) passes += static_cast<std::size_t>(matrix.rows());
+      return passes;
+    }
+
+    /// Decisions not split on the way to the node that mean something there, with enough options.
     [[nodiscard]] std::vector<DecisionId> open_decisions(std::size_t node,
                                                          std::size_t groups) const {
       std::vector<DecisionId> open;
@@ -281,7 +397,9 @@ class FewShotSearch {
         bool split_before = false;
         for (auto up = node; up != 0; up = result.tree[up].parent)
           split_before |= result.tree[result.tree[up].parent].split->decision == decision;
-        if (!split_before && result.tree[node].restriction[decision].size() >= groups)
+        const auto& restriction = result.tree[node].restriction;
+        if (!split_before && restriction[decision].size() >= groups &&
+            is_used(restriction, decision))
           open.push_back(decision);
       }
       return open;
@@ -331,21 +449,12 @@ class FewShotSearch {
       const Trials trials{[&](std::size_t i, std::size_t epochs, std::size_t total) {
         for (const auto& known : result.trials)  // asked before, in the part of the run behind us
           if (known.candidate == i && known.epochs == epochs) return known.accuracy;
-        const auto name = "network of " + where(candidates.at(i).node);
-        // One stream for all: candidates differ in their architecture only.
-        const auto stream = host.stream().fork("trial");
+        const auto leaf = where(candidates.at(i).node);
         auto it = state.trials.find(i);
-        if (it == state.trials.end()) {
-          auto recipe = host.settings_.trial;
-          recipe.epochs = total;
-          it = state.trials
-                   .emplace(i, network::Training<Standalone>(
-                                   Standalone(candidates[i].genotype, host.settings_.network,
-                                              stream.fork("weights")),
-                                   recipe, stream.fork("training"), name))
-                   .first;
-        }
-        StageClock clock(control, result.stages, Stage::Selecting, name, epochs * steps);
+        if (it == state.trials.end())
+          it = state.trials.emplace(i, host.fresh_trial(candidates[i].genotype, total, leaf)).first;
+        StageClock clock(control, result.stages, Stage::Selecting, "network of " + leaf, epochs * steps,
+                         it->second.steps_done(steps));
         it->second.train_until(epochs, data, images,
                                [&](std::size_t count) { clock.tick(count); });
         const auto value = it->second.accuracy(data, data::Part::Train, holdout.validation);

@@ -11,13 +11,22 @@
 
 namespace cleave {
 
-/// One stage as it was: what it cost.
+/// One stage at one place: what it cost, all its parts together when the run was interrupted.
 struct StageRecord {
   Stage stage = Stage::Training;
   std::string where;
   std::size_t steps = 0;   ///< optimiser steps, or forward-and-backward passes while scoring
   std::size_t images = 0;
   double seconds = 0;
+
+  template <class F>
+  void fields(F&& field) {
+    field("stage", stage);
+    field("where", where);
+    field("steps", steps);
+    field("images", images);
+    field("seconds", seconds);
+  }
 };
 
 /// How a leaf's architecture weights ended; what alpha collapse looks like from outside.
@@ -25,6 +34,13 @@ struct AlphaHealth {
   double entropy = 0;     ///< mean over decisions, 1 = uniform over the allowed options
   double skip_share = 0;  ///< mean weight of options named skip...
   double none_share = 0;  ///< mean weight of the option named none
+
+  template <class F>
+  void fields(F&& field) {
+    field("entropy", entropy);
+    field("skip_share", skip_share);
+    field("none_share", none_share);
+  }
 };
 
 /// A finished leaf.
@@ -40,6 +56,12 @@ struct LeafRecord {
 struct SplitRecord {
   std::size_t node = 0;
   SplitOutcome outcome{};
+
+  template <class F>
+  void fields(F&& field) {
+    field("node", node);
+    field("outcome", outcome);
+  }
 };
 
 /// Validation accuracies of one candidate's trials, by epochs.
@@ -47,6 +69,27 @@ struct TrialRecord {
   std::size_t candidate = 0;
   std::size_t epochs = 0;
   double accuracy = 0;
+
+  template <class F>
+  void fields(F&& field) {
+    field("candidate", candidate);
+    field("epochs", epochs);
+    field("accuracy", accuracy);
+  }
+};
+
+/// What retraining the chosen architecture gave.
+struct RetrainRecord {
+  double test_accuracy = 0;  ///< in [0, 1], on the whole test part, looked at once, at the end
+  std::size_t parameters = 0;
+  std::size_t test_images = 0;
+
+  template <class F>
+  void fields(F&& field) {
+    field("test_accuracy", test_accuracy);
+    field("parameters", parameters);
+    field("test_images", test_images);
+  }
 };
 
 /// Everything a search found, in the order in which it was found.
@@ -58,6 +101,7 @@ struct SearchResult {
   std::vector<TrialRecord> trials{};
   std::optional<std::size_t> chosen{};  ///< index into `leaves`
   std::vector<StageRecord> stages{};
+  std::optional<RetrainRecord> retrained{};
 
   /// Optimiser steps of supernet training, all nodes together.
   [[nodiscard]] std::size_t search_steps() const {

@@ -5,6 +5,7 @@
 #include <cleave/strategy/concept.hpp>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace cleave {
@@ -19,7 +20,7 @@ struct LiveNode {
   SplitMemory memory{};     ///< similarity matrices of the repeats scored so far
 };
 
-/// Everything a search is between two steps; `FewShotSearch::run` moves it on. Nothing else is
+/// Everything a search is between two steps; `FewShotSearch` moves it on. Nothing else is
 /// remembered: random streams are named by node, epoch and step, criteria keep their repeats in
 /// `LiveNode::memory`, and a selection that is asked again gets the trials it had from `result`.
 template <class Space, class Strategy, class Net, class Standalone>
@@ -35,6 +36,8 @@ struct RunState {
   std::map<std::size_t, LeafRecord<Space>> finished{};
   /// Candidates' own networks in training, by candidate.
   std::map<std::size_t, network::Training<Standalone>> trials{};
+  /// The chosen network in retraining.
+  std::optional<network::Training<Standalone>> retraining{};
 };
 
 }  // namespace cleave

@@ -15,6 +15,11 @@ enum class Restart : std::uint8_t { None, EverySplit, LastSplit };
 struct SplitPoint {
   std::size_t epoch = 0;
   std::size_t groups = 2;
+  template <class F>
+  void fields(F&& field) const {
+    field("epoch", epoch);
+    field("groups", groups);
+  }
 };
 
 /// Epochs, splits and restarts of a search (the rows of method.md section 3). No split is
@@ -24,6 +29,13 @@ struct Schedule {
   std::size_t final_epochs = 30;     ///< of every leaf after the last split
   Restart restart = Restart::LastSplit;
   bool freeze_architecture = true;   ///< no alpha updates before the last split
+  template <class F>
+  void fields(F&& field) const {
+    field("splits", splits);
+    field("final_epochs", final_epochs);
+    field("restart", restart);
+    field("freeze_architecture", freeze_architecture);
+  }
 
   [[nodiscard]] std::size_t levels() const noexcept { return splits.size(); }
 

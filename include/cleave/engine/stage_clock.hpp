@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cleave/core/error.hpp>
 #include <cleave/engine/result.hpp>
@@ -9,23 +10,27 @@
 
 namespace cleave {
 
-/// Times one stage, tells the observer, and writes the record when the stage ends, however it
-/// ends.
+/// Times one stage, keeps its record up to date, and tells the observer. A stage that was
+/// interrupted, or comes in parts (a trial's rungs), goes on with the record it has: a run that was
+/// stopped reports what the unbroken one does.
 class StageClock {
  public:
+  /// `done` of the `planned` units of work are behind.
   StageClock(const RunControl& control, std::vector<StageRecord>& records, Stage stage,
-             std::string where, std::size_t planned)
-      : control_(control), records_(records), planned_(planned) {
-    record_.stage = stage;
-    record_.where = std::move(where);
+             std::string where, std::size_t planned, std::size_t done = 0)
+      : control_(control), records_(records), planned_(planned), done_(done) {
+    const auto known = std::find_if(records.begin(), records.end(), [&](const StageRecord& record) {
+      return record.stage == stage && record.where == where;
+    });
+    index_ = static_cast<std::size_t>(known - records.begin());
+    if (known == records.end()) records.push_back({.stage = stage, .where = std::move(where)});
+    before_ = record().seconds;
     tell(Progress::Kind::Began);
   }
   StageClock(const StageClock&) = delete;
   StageClock& operator=(const StageClock&) = delete;
   ~StageClock() {
-    record_.seconds = seconds();
     try {
-      records_.push_back(record_);
       tell(Progress::Kind::Ended);
     } catch (...) {  // an observer that throws here must not hide the error under way
     }
@@ -38,36 +43,37 @@ class StageClock {
 
   /// The same for work that counts itself: `done` of at most `planned` units.
   void at(std::size_t done, std::size_t planned, std::size_t images, std::size_t steps) {
-    record_.steps += steps;
-    record_.images += images;
+    record().steps += steps;
+    record().images += images;
     done_ = done;
     planned_ = planned;
     tell(Progress::Kind::Advanced);
     if (control_.stop_requested())
       throw Interrupted(fmt::format("stopped on request while {} {}, after {} of {} steps",
-                                    stage_name(record_.stage), record_.where, done_, planned_));
-  }
-
-  [[nodiscard]] double seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
+                                    stage_name(record().stage), record().where, done_, planned_));
   }
 
  private:
+  [[nodiscard]] StageRecord& record() const { return records_[index_]; }
+
   void tell(Progress::Kind kind) const {
+    const std::chrono::duration<double> since = std::chrono::steady_clock::now() - began_;
+    record().seconds = before_ + since.count();
     control_.observe({.kind = kind,
-                      .stage = record_.stage,
-                      .where = record_.where,
+                      .stage = record().stage,
+                      .where = record().where,
                       .done = done_,
                       .planned = planned_,
-                      .images = record_.images,
-                      .seconds = seconds()});
+                      .images = record().images,
+                      .seconds = record().seconds});
   }
 
   const RunControl& control_;
   std::vector<StageRecord>& records_;
-  StageRecord record_;
+  std::size_t index_ = 0;  ///< of the record; others may be added meanwhile
+  double before_ = 0;      ///< seconds of earlier parts
   std::size_t planned_;
-  std::size_t done_ = 0;
+  std::size_t done_;
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

@@ -28,6 +28,11 @@ struct ExactTwoWay {
 
   std::size_t min_size = 1;          ///< least size of the smaller group, at least 1
   std::size_t max_size = unbounded;  ///< largest size of the smaller group; n / 2 at most
+  template <class F>
+  void fields(F&& field) const {
+    field("min_size", min_size);
+    field("max_size", max_size);
+  }
 
   Partition operator()(const SimilarityMatrix& similarity, std::size_t groups, Stream&) const {
     const std::size_t n = similarity.size();

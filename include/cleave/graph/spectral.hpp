@@ -27,6 +27,10 @@ struct Spectral {
   static constexpr std::string_view name = "spectral";
 
   std::size_t directions = 8;  ///< eigenvectors tried; fewer where there are fewer vertices
+  template <class F>
+  void fields(F&& field) const {
+    field("directions", directions);
+  }
 
   Partition operator()(const SimilarityMatrix& similarity, std::size_t groups, Stream&) const {
     const std::size_t n = similarity.size();

@@ -24,6 +24,14 @@ struct Recipe {
   std::size_t batch = 256;
   bool augment = true;
   double label_smoothing = 0.0;
+  template <class F>
+  void fields(F&& field) const {
+    field("optimiser", optimiser);
+    field("epochs", epochs);
+    field("batch", batch);
+    field("augment", augment);
+    field("label_smoothing", label_smoothing);
+  }
 };
 
 /// All image numbers of a part.
@@ -90,6 +98,23 @@ class Training {
   }
 
   [[nodiscard]] N& net() noexcept { return net_; }
+  [[nodiscard]] const Recipe& recipe() const noexcept { return recipe_; }
+  /// Steps behind, of epochs of so many.
+  [[nodiscard]] std::size_t steps_done(std::size_t per_epoch) const noexcept {
+    return epoch_ * per_epoch + step_;
+  }
+
+  /// Everything that training changes.
+  template <class F>
+  void fields(F&& field) {
+    auto weights = net_.arena().values();
+    auto statistics = net_.statistics().values();
+    field("weights", weights);
+    field("statistics", statistics);
+    field("momentum", momentum_);
+    field("epoch", epoch_);
+    field("step", step_);
+  }
 
  private:
   N net_;

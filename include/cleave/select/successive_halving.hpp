@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cleave/core/error.hpp>
 #include <cleave/select/concept.hpp>
+#include <fmt/ranges.h>
+#include <functional>
 #include <vector>
 
 namespace cleave::select {
@@ -14,12 +16,20 @@ namespace cleave::select {
 struct SuccessiveHalving {
   static constexpr std::string_view name = "successive halving";
   std::vector<std::size_t> rungs{3, 6, 12};  ///< epochs in all; the last is the schedule's end
+  template <class F>
+  void fields(F&& field) const {
+    field("rungs", rungs);
+  }
 
   template <class Space>
   [[nodiscard]] std::size_t operator()(std::span<const LeafCandidate<Space>> candidates,
                                        const Trials& trials) const {
-    if (rungs.empty() || !std::is_sorted(rungs.begin(), rungs.end()) || rungs.front() == 0)
-      throw ValueError("successive halving: rungs must be epochs in increasing order, at least 1");
+    const bool rising = std::adjacent_find(rungs.begin(), rungs.end(), std::greater_equal{}) ==
+                        rungs.end();
+    if (rungs.empty() || !rising || rungs.front() == 0)
+      throw ValueError(fmt::format("successive halving: rungs {} must be epochs that increase, "
+                                   "the first at least 1",
+                                   fmt::join(rungs, ", ")));
     std::vector<std::size_t> alive;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const bool known = std::any_of(alive.begin(), alive.end(), [&](std::size_t other) {

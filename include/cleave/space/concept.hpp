@@ -38,7 +38,8 @@ concept HasOptions = requires(DecisionId decision, OptionId option) {
 ///   2. `decision_count`, a constant std::size_t of at least 1.
 ///   3. `option_count(DecisionId)`, constexpr, between 1 and `OptionSet::capacity`.
 ///   4. `option_name(DecisionId, OptionId)`, unique inside a decision.
-/// Optional members: `decision_name(DecisionId)`; and, for spaces whose result is more than one
+/// Optional members: `decision_name(DecisionId)`; `uses(Restriction, DecisionId)`, where a choice can
+/// make another decision idle; and, for spaces whose result is more than one
 /// option per decision or has a text of its own, `Genotype`, `to_text`, `parse`, `allows`,
 /// `derive`, `sample` (see genotype.hpp).
 /// Laws: names are distinct; text round-trips; every architecture lies in the full restriction.

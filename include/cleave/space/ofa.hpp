@@ -66,6 +66,14 @@ struct Ofa {
                        place(decision));
   }
 
+  /// Kernels and expansions of layers beyond every allowed depth of their stage mean nothing.
+  static constexpr bool uses(const Restriction<Ofa>& restriction, DecisionId decision) {
+    if (kind(decision) == Kind::depth) return true;
+    const auto layer = place(decision);
+    const auto allowed = restriction[depth(layer / layers_per_stage)];
+    return layer % layers_per_stage < depths[allowed.nth(allowed.size() - 1).index()];
+  }
+
   /// `{"ks": [7, ...], "e": [6, ...], "d": [4, ...]}` with 20, 20 and 5 numbers.
   static std::string to_text(const Architecture<Ofa>& architecture);
   /// Reads the above, as JSON or as Python prints it (single quotes, None). Keys in any order,

@@ -111,6 +111,17 @@ class Restriction {
   std::array<OptionSet, size> allowed_{};
 };
 
+/// Whether a decision means anything under the restriction. A space in which some choices make
+/// others idle (OFA: the width of a layer beyond every allowed depth) says so through
+/// `uses(restriction, decision)`; elsewhere every decision does.
+template <class S>
+[[nodiscard]] constexpr bool is_used(const Restriction<S>& restriction, DecisionId decision) {
+  if constexpr (requires { S::uses(restriction, decision); })
+    return S::uses(restriction, decision);
+  else
+    return true;
+}
+
 /// True when some architecture lies in both.
 template <class S>
 [[nodiscard]] constexpr bool intersect(const Restriction<S>& a, const Restriction<S>& b) {

@@ -90,6 +90,10 @@ struct LeastWithinDistance : ScoresAllOpen {
 struct FixedOrder {
   static constexpr std::string_view name = "fixed order";
   std::vector<DecisionId> order;
+  template <class F>
+  void fields(F&& field) const {
+    field("order", order);
+  }
 
   [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
                                                    Stream&) const {

@@ -18,6 +18,17 @@ struct DecisionEvidence {
   double cut = 0;                ///< similarity between groups
   double within = 0;             ///< similarity inside groups
   double normalised_cut = 0;     ///< cut per pair of options it separates
+
+  template <class F>
+  void fields(F&& field) {
+    field("decision", decision);
+    field("options", options);
+    field("similarity", similarity);
+    field("groups", groups);
+    field("cut", cut);
+    field("within", within);
+    field("normalised_cut", normalised_cut);
+  }
 };
 
 /// A criterion's answer.
@@ -26,6 +37,15 @@ struct SplitOutcome {
   std::vector<DecisionEvidence> evidence{};  ///< of every decision it looked at
   std::size_t repeats = 0;                   ///< contexts and batches used
   std::size_t passes = 0;                    ///< forward-and-backward passes used
+
+  template <class F>
+  void fields(F&& field) {
+    field("decision", split.decision);
+    field("groups", split.groups);
+    field("evidence", evidence);
+    field("repeats", repeats);
+    field("passes", passes);
+  }
 };
 
 /// Similarity matrices of the repeats so far, [repeat][decision looked at]; 0 x 0 where a repeat no

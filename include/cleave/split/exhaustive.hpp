@@ -12,6 +12,10 @@ struct Exhaustive {
   static constexpr std::string_view name = "exhaustive";
   /// Decisions to split, first open one first; empty draws one at random.
   std::vector<DecisionId> order{};
+  template <class F>
+  void fields(F&& field) const {
+    field("order", order);
+  }
 
   template <class Net>
   [[nodiscard]] SplitOutcome operator()(const SplitScene<Net>& scene) const {

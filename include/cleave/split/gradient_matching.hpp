@@ -45,6 +45,14 @@ struct GradientMatching {
   Edges edges{};
   Repeat repeats{};
   Probe probe = Probe::Hard;
+  template <class F>
+  void fields(F&& field) const {
+    field("similarity", similarity);
+    field("partitioner", partitioner);
+    field("edges", edges);
+    field("repeats", repeats);
+    field("probe", probe);
+  }
 
   template <class Net>
   [[nodiscard]] SplitOutcome operator()(const SplitScene<Net>& scene) const {

@@ -31,6 +31,10 @@ concept Repeats = requires(const R& repeats, std::size_t done, const Agreement& 
 struct FixedRepeats {
   static constexpr std::string_view name = "fixed repeats";
   std::size_t count = 100;
+  template <class F>
+  void fields(F&& field) const {
+    field("count", count);
+  }
 
   [[nodiscard]] std::size_t most() const noexcept { return count; }
   [[nodiscard]] bool enough(std::size_t done, const Agreement&) const { return done >= count; }
@@ -49,6 +53,15 @@ struct UntilCertain {
   std::size_t stride = 2;
   std::size_t resamples = 200;
   double drop = 0.01;  ///< a decision that wins a smaller share of the resamples is dropped
+  template <class F>
+  void fields(F&& field) const {
+    field("confidence", confidence);
+    field("least", least);
+    field("limit", limit);
+    field("stride", stride);
+    field("resamples", resamples);
+    field("drop", drop);
+  }
 
   [[nodiscard]] std::size_t most() const noexcept { return limit; }
   [[nodiscard]] bool enough(std::size_t done, const Agreement& agreement) const {

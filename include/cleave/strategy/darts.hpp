@@ -26,6 +26,10 @@ struct FirstOrder {
 struct SecondOrder {
   static constexpr std::string_view name = "second order";
   double radius = 0.01;
+  template <class F>
+  void fields(F&& field) const {
+    field("radius", radius);
+  }
 };
 
 /// DARTS (Liu, Simonyan, Yang, ICLR 2019): every decision is a softmax over its allowed options;
@@ -38,6 +42,13 @@ struct Darts {
   Adam alpha{};
   double alpha_deviation = 1e-3;  ///< alpha starts as this times a standard normal
   Order order{};
+  template <class F>
+  void fields(F&& field) const {
+    field("weights", weights);
+    field("alpha", alpha);
+    field("alpha_deviation", alpha_deviation);
+    field("order", order);
+  }
 
   template <class Net>
   struct State {

@@ -12,6 +12,11 @@ namespace cleave::strategy {
 struct CosineRate {
   double first = 0.025;
   double last = 0.001;
+  template <class F>
+  void fields(F&& field) const {
+    field("first", first);
+    field("last", last);
+  }
 
   [[nodiscard]] double at(double progress) const noexcept {
     return last + 0.5 * (first - last) * (1.0 + std::cos(std::numbers::pi * progress));
@@ -30,6 +35,14 @@ struct Sgd {
   double weight_decay = 5e-4;
   bool nesterov = true;
   double clip = 5.0;  ///< 0 turns clipping off
+  template <class F>
+  void fields(F&& field) const {
+    field("rate", rate);
+    field("momentum", momentum);
+    field("weight_decay", weight_decay);
+    field("nesterov", nesterov);
+    field("clip", clip);
+  }
 
   struct State {
     at::Tensor momentum;  ///< [P]
@@ -70,6 +83,14 @@ struct Adam {
   double beta2 = 0.999;
   double weight_decay = 1e-3;
   double epsilon = 1e-8;
+  template <class F>
+  void fields(F&& field) const {
+    field("rate", rate);
+    field("beta1", beta1);
+    field("beta2", beta2);
+    field("weight_decay", weight_decay);
+    field("epsilon", epsilon);
+  }
 
   struct State {
     at::Tensor first;

@@ -16,6 +16,15 @@ struct NasBench201Config {
   std::int64_t classes = 10;
   at::ScalarType scalar = at::kFloat;
   at::Device device = at::kCPU;
+  template <class F>
+  void fields(F&& field) const {
+    field("channels", channels);
+    field("cells", cells);
+    field("image_channels", image_channels);
+    field("classes", classes);
+    field("scalar", scalar);
+    field("device", device.str());
+  }
 
   /// Throws `ValueError` naming the first size that is not positive.
   void check() const {

@@ -3,7 +3,7 @@
 #include <cleave/space/nasbench201_cost.hpp>
 #include <cleave/space/nasbench201_index.hpp>
 #include <cleave/tabular/concept.hpp>
-#include <cleave/tabular/mapped_file.hpp>
+#include <cleave/core/mapped_file.hpp>
 #include <cleave/tabular/nasbench201_binary.hpp>
 #include <cleave/tabular/nasbench201_csv.hpp>
 #include <cstddef>

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace cleave::tabular {
+namespace cleave {
 
 /// A file mapped read-only into memory for as long as the object lives. Move-only.
 ///
@@ -71,4 +71,4 @@ class MappedFile {
   std::span<const std::byte> bytes_;
 };
 
-}  // namespace cleave::tabular
+}  // namespace cleave

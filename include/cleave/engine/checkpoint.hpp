@@ -1,0 +1,217 @@
+#pragma once
+
+#include <algorithm>
+#include <cleave/archive/file.hpp>
+#include <cleave/archive/tensor.hpp>
+#include <cleave/core/crc32c.hpp>
+#include <cleave/core/settings_list.hpp>
+#include <cleave/data/concept.hpp>
+#include <cleave/engine/run_state.hpp>
+#include <cleave/version.hpp>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cleave {
+
+/// What a run's result depends on, as text: space, policies, settings, data, threads, versions.
+template <class Search, data::DataSet D>
+[[nodiscard]] SettingsList settings_of(const Search& search, const D& data) {
+  SettingsList list;
+  search.fields(list);
+  const auto labels = data.labels(data::Part::Train);
+  list("data", fmt::format("{}, {} train images, labels {:08x}", data.name(), labels.size(),
+                           crc32c(std::as_bytes(std::span(labels)))));
+  list("threads", at::get_num_threads());  // sums over threads depend on their number
+  list("cleave", version_text);
+  list("libtorch", TORCH_VERSION);
+  return list;
+}
+
+namespace detail {
+
+/// The parts of a result that are stored as they are; the tree is the splits replayed.
+template <class Space, class F>
+void result_fields(SearchResult<Space>& result, F&& field) {
+  field("splits", result.splits);
+  field("trials", result.trials);
+  field("stages", result.stages);
+  field("chosen", result.chosen);
+  field("retrained", result.retrained);
+}
+
+template <class Live, class F>
+void live_fields(Live& live, F&& field) {
+  auto weights = live.net.arena().values();
+  field("weights", weights);
+  field("strategy", live.state);
+  field("epoch", live.epoch);
+  field("step", live.step);
+  field("memory", live.memory);
+}
+
+template <class Space, class F>
+void leaf_fields(LeafRecord<Space>& leaf, std::string& genotype, F&& field) {
+  field("genotype", genotype);
+  field("supernet_accuracy", leaf.supernet_accuracy);
+  field("alpha", leaf.alpha);
+}
+
+/// Writes or reads a map whose values need their key to be made.
+template <class T, class WriteValue>
+void write_map(archive::Writer& to, std::string_view name, std::map<std::size_t, T>& values,
+               WriteValue write_value) {
+  to.begin_field(name);
+  to.begin_list(values.size());
+  for (auto& [key, value] : values) {
+    to.begin_object();
+    auto number = key;
+    to("number", number);
+    write_value(number, value);
+    to.end_object();
+  }
+}
+template <class ReadValue>
+void read_map(archive::Reader& from, std::string_view name, std::size_t limit,
+              ReadValue read_value) {
+  from.begin_field(name);
+  for (auto left = from.begin_list(); left > 0; --left) {
+    from.begin_object();
+    std::size_t number = 0;
+    from("number", number);
+    if (number >= limit)
+      from.fail(fmt::format("a number below {}", limit), fmt::format("{}", number));
+    from.inside(fmt::format("{} {}", name, number), [&] { read_value(number); });
+    from.end_object();
+  }
+}
+
+}  // namespace detail
+
+/// Writes a run's whole state as one object. Cost: one copy of the weights and moments alive.
+template <class Search>
+void write_run(archive::Writer& to, typename Search::State& state) {
+  using Space = typename Search::SpaceType;
+  to.begin_object();
+  detail::result_fields(state.result, to);
+  to("pending", state.pending);
+  detail::write_map(to, "finished", state.finished, [&](std::size_t, LeafRecord<Space>& leaf) {
+    auto text = to_text<Space>(leaf.genotype);
+    detail::leaf_fields(leaf, text, to);
+  });
+  detail::write_map(to, "live", state.live, [&](std::size_t, typename Search::Live& live) {
+    detail::live_fields(live, to);
+  });
+  detail::write_map(to, "candidates", state.trials, [&](std::size_t, typename Search::Trial& trial) {
+    auto epochs = trial.recipe().epochs;
+    to("epochs", epochs);
+    trial.fields(to);
+  });
+  to.begin_field("retraining");
+  to.begin_list(state.retraining ? 1 : 0);
+  if (state.retraining) archive::Codec<typename Search::Trial>::write(to, *state.retraining);
+  to.end_object();
+}
+
+/// Reads it back: networks are made anew from the search's settings, then filled. Throws `DataError`
+/// for anything that this search cannot have written.
+template <class Search>
+[[nodiscard]] typename Search::State read_run(archive::Reader& from, const Search& search) {
+  using Space = typename Search::SpaceType;
+  auto state = search.start();
+  auto& result = state.result;
+  from.begin_object();
+  detail::result_fields(result, from);
+  for (const auto& split : result.splits)
+    try {
+      result.tree.split(split.node, split.outcome.split);
+    } catch (const ValueError& error) {
+      from.fail("splits of this space", error.what());
+    }
+  const auto nodes = result.tree.size();
+  from("pending", state.pending);
+  if (std::any_of(state.pending.begin(), state.pending.end(), [&](auto n) { return n >= nodes; }))
+    from.fail(fmt::format("nodes below {}", nodes), "a node beyond");
+  detail::read_map(from, "finished", nodes, [&](std::size_t node) {
+    std::string text;
+    LeafRecord<Space> leaf{.node = node};
+    detail::leaf_fields(leaf, text, from);
+    try {
+      leaf.genotype = parse<Space>(text);
+    } catch (const ParseError& error) {
+      from.fail("a genotype", error.what());
+    }
+    state.finished.emplace(node, std::move(leaf));
+  });
+  for (const auto node : result.tree.leaves())
+    if (const auto found = state.finished.find(node); found != state.finished.end())
+      result.leaves.push_back(found->second);
+  if (result.chosen && *result.chosen >= result.leaves.size())
+    from.fail(fmt::format("a chosen leaf below {}", result.leaves.size()),
+              fmt::format("{}", *result.chosen));
+  detail::read_map(from, "live", nodes, [&](std::size_t node) {
+    auto live = search.fresh_node(result.tree, node);
+    detail::live_fields(live, from);
+    state.live.emplace(node, std::move(live));
+  });
+  detail::read_map(from, "candidates", result.leaves.size(), [&](std::size_t i) {
+    std::size_t epochs = 0;
+    from("epochs", epochs);
+    const auto& leaf = result.leaves[i];
+    auto trial = search.fresh_trial(leaf.genotype, epochs, search.where(result.tree, leaf.node));
+    trial.fields(from);
+    state.trials.emplace(i, std::move(trial));
+  });
+  from.begin_field("retraining");
+  if (from.begin_list() > 0) {
+    if (!result.chosen) from.fail("no retraining before a leaf is chosen", "one");
+    state.retraining.emplace(search.fresh_retraining(result.genotype()));
+    archive::Codec<typename Search::Trial>::read(from, *state.retraining);
+  }
+  from.end_object();
+  return state;
+}
+
+/// Saves a run, so that at every moment the path leads to a whole checkpoint. Throws `IoError`.
+template <class Search>
+void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
+                     typename Search::State& state) {
+  archive::Writer to;
+  to.begin_object();
+  auto texts = settings.values();
+  to("settings", texts);
+  to.begin_field("run");
+  write_run<Search>(to, state);
+  to.end_object();
+  archive::write_file(path, to);
+}
+
+/// Reads a run back. Throws `IoError` and `DataError` as `archive::File`, and `ValueError` listing
+/// every setting that differs from those of the run that was saved, unless it `may_change`.
+template <class Search>
+[[nodiscard]] typename Search::State load_checkpoint(const std::filesystem::path& path,
+                                                     const Search& search,
+                                                     const SettingsList& settings,
+                                                     const std::vector<std::string>& may_change = {}) {
+  const archive::File file(path);
+  auto from = file.reader();
+  from.begin_object();
+  std::map<std::string, std::string> saved;
+  from("settings", saved);
+  const auto different = differences(saved, settings.values(), may_change);
+  if (!different.empty()) {
+    std::string list;
+    for (const auto& line : different) list += "\n  " + line;
+    throw ValueError(fmt::format("{} belongs to another run ({} settings differ):{}", path.string(),
+                                 different.size(), list));
+  }
+  from.begin_field("run");
+  auto state = read_run(from, search);
+  from.end_object();
+  if (from.left() != 0) from.fail("the end", fmt::format("{} more bytes", from.left()));
+  return state;
+}
+
+}  // namespace cleave

@@ -1,0 +1,206 @@
+#include <unistd.h>
+
+#include <cleave/data/digits.hpp>
+#include <cleave/engine/autosave.hpp>
+#include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/network/nasbench201.hpp>
+#include <cleave/report/result_json.hpp>
+#include <cleave/split/gradient_matching.hpp>
+#include <cleave/strategy/darts.hpp>
+#include <cleave_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Catch::Matchers::Contains;
+using Space = cleave::space::NasBench201;
+using Criterion =
+    cleave::split::GradientMatching<cleave::score::Cosine, cleave::graph::ExactBalanced,
+                                    cleave::split::LowestNormalisedCut,
+                                    cleave::split::FixedRepeats>;
+using Search =
+    cleave::FewShotSearch<Space, cleave::strategy::Darts<cleave::strategy::SecondOrder>, Criterion>;
+
+Search::Settings tiny(cleave::Restart restart) {
+  Search::Settings settings;
+  settings.schedule = {.splits = {{1, 2}, {2, 2}}, .final_epochs = 1, .restart = restart};
+  settings.supernet = {.channels = 2, .cells = 1, .image_channels = 1};
+  settings.network = settings.supernet;
+  settings.batch = 32;
+  settings.trial.batch = 64;
+  settings.retraining.epochs = 2;
+  settings.retraining.batch = 64;
+  return settings;
+}
+
+Search search_with(const Search::Settings& settings) {
+  return Search(settings, {}, {.repeats = {.count = 2}}, {.rungs = {1, 2}});
+}
+
+/// Everything but how long it took.
+std::string found(const cleave::SearchResult<Space>& result) {
+  auto json = cleave::report::to_json(result);
+  for (auto& stage : json["stages"]) stage.erase("seconds");
+  return json.dump();
+}
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / fmt::format("cleave-checkpoint-{}", ::getpid());
+  Folder() { fs::create_directories(path); }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+const cleave::data::InMemory& digits() {
+  static const auto data = cleave::data::digits().take(200, 50);
+  return data;
+}
+
+/// Runs the search until `stop` says so, and leaves the state as it was then.
+template <class Stop>
+Search::State stopped(const Search& search, Stop stop) {
+  auto state = search.start();
+  try {
+    search.run(digits(), {.stop_requested = stop}, state);
+  } catch (const cleave::Interrupted&) {
+  }
+  return state;
+}
+
+}  // namespace
+
+TEST_CASE("a run saved, forgotten and read back at every few ticks gives the unbroken result") {
+  at::set_num_threads(1);
+  const auto settings = tiny(GENERATE(cleave::Restart::None, cleave::Restart::LastSplit));
+  const auto search = search_with(settings);
+  const auto list = cleave::settings_of(search, digits());
+  auto unbroken = search.start();
+  search.run(digits(), {}, unbroken);
+  search.retrain(digits(), {}, unbroken);
+  REQUIRE(unbroken.result.leaves.size() == 4);
+  REQUIRE(unbroken.result.retrained);
+
+  const Folder folder;
+  const auto path = folder.path / "checkpoint";
+  auto first = search.start();
+  cleave::save_checkpoint<Search>(path, list, first);
+  std::size_t until_stop = 0;
+  std::size_t stops = 0;
+  const cleave::RunControl control{.stop_requested = [&] { return until_stop-- == 0; }};
+  std::string result;
+  for (bool done = false; !done;) {
+    until_stop = (3 * stops) % 5;  // in the middle of epochs, scoring, trials, retraining
+    const auto again = search_with(settings);
+    auto state = cleave::load_checkpoint(path, again, list);
+    try {
+      again.run(digits(), control, state);
+      again.retrain(digits(), control, state);
+      done = true;
+    } catch (const cleave::Interrupted&) {
+      ++stops;
+    }
+    cleave::save_checkpoint<Search>(path, list, state);
+    result = found(state.result);
+    REQUIRE(stops < 1000);
+  }
+  CHECK(stops > 10);
+  CHECK(result == found(unbroken.result));
+}
+
+TEST_CASE("a checkpoint of other settings is refused with the list of differences") {
+  const Folder folder;
+  const auto path = folder.path / "checkpoint";
+  auto settings = tiny(cleave::Restart::LastSplit);
+  const auto search = search_with(settings);
+  auto state = search.start();
+  cleave::save_checkpoint<Search>(path, cleave::settings_of(search, digits()), state);
+
+  settings.batch = 16;
+  settings.schedule.final_epochs = 3;
+  const auto other = search_with(settings);
+  const auto list = cleave::settings_of(other, digits());
+  CHECK_THROWS_WITH(cleave::load_checkpoint(path, other, list),
+                    Contains("2 settings differ") && Contains("batch: 32 there, 16 here") &&
+                        Contains("schedule.final_epochs: 1 there, 3 here"));
+  CHECK_NOTHROW(cleave::load_checkpoint(path, other, list, {"batch", "schedule"}));
+  const auto fewer = cleave::settings_of(search, digits().take(100, 50));
+  CHECK_THROWS_WITH(cleave::load_checkpoint(path, search, fewer), Contains("data: digits, 200"));
+}
+
+TEST_CASE("a checkpoint of another supernet names the tensor that does not fit") {
+  const Folder folder;
+  const auto path = folder.path / "checkpoint";
+  auto settings = tiny(cleave::Restart::LastSplit);
+  const auto search = search_with(settings);
+  auto state = stopped(search, [] { return true; });
+  REQUIRE(state.live.size() == 1);
+  cleave::save_checkpoint<Search>(path, cleave::settings_of(search, digits()), state);
+  settings.supernet.channels = 4;
+  const auto wider = search_with(settings);
+  CHECK_THROWS_WITH(
+      cleave::load_checkpoint(path, wider, cleave::settings_of(wider, digits()), {"supernet"}),
+      Contains("in live 0.weights: expected a tensor [") && Contains("of Float"));
+}
+
+TEST_CASE("a checkpoint holds little more than its state") {
+  auto settings = tiny(cleave::Restart::None);
+  settings.supernet.channels = 8;
+  const auto search = search_with(settings);
+  std::size_t ticks = 0;
+  auto state = stopped(search, [&] { return ++ticks == 20; });
+  std::size_t bytes = 0;
+  for (const auto& [node, live] : state.live)  // weights and their momentum
+    bytes += 2 * static_cast<std::size_t>(live.net.arena().size()) * sizeof(float);
+  cleave::archive::Writer writer;
+  cleave::write_run<Search>(writer, state);
+  CHECK(writer.buffer().size() > bytes);
+  CHECK(static_cast<double>(writer.buffer().size()) < 1.1 * static_cast<double>(bytes));
+}
+
+TEST_CASE("no damage to a checkpoint's value does worse than an error") {
+  // Without the checksum, which would catch all of these: what stands here is the reader alone.
+  const auto search = search_with(tiny(cleave::Restart::LastSplit));
+  std::size_t ticks = 0;
+  auto state = stopped(search, [&] { return ++ticks == 9; });
+  cleave::archive::Writer writer;
+  cleave::write_run<Search>(writer, state);
+  const std::vector<std::byte> bytes(writer.buffer().begin(), writer.buffer().end());
+  const auto read = [&](std::span<const std::byte> data) {
+    cleave::archive::Reader reader(data, "checkpoint");
+    return cleave::read_run(reader, search);
+  };
+  CHECK_NOTHROW(read(bytes));
+  for (std::size_t size = 0; size < bytes.size(); size += 97)
+    CHECK_THROWS_AS(read(std::span(bytes).first(size)), cleave::DataError);
+  for (std::size_t place = 0; place < bytes.size(); place += place < 400 ? 1 : 101) {
+    auto broken = bytes;
+    broken[place] ^= std::byte{0x55};
+    try {
+      (void)read(broken);  // a weight's bits may change: that is the checksum's business
+    } catch (const cleave::Error&) {
+    }
+  }
+}
+
+TEST_CASE("autosave saves when a stage begins and when the interval has passed") {
+  std::size_t saves = 0;
+  cleave::Autosave often(std::chrono::seconds(0), [&] { ++saves; });
+  often({.kind = cleave::Progress::Kind::Began});
+  often({.kind = cleave::Progress::Kind::Advanced});
+  often({.kind = cleave::Progress::Kind::Ended});
+  CHECK(saves == 2);
+  cleave::Autosave rarely(std::chrono::hours(1), [&] { ++saves; });
+  rarely({.kind = cleave::Progress::Kind::Advanced});
+  CHECK(saves == 2);
+  rarely({.kind = cleave::Progress::Kind::Began});
+  CHECK(saves == 3);
+  rarely.now();
+  CHECK(saves == 4);
+}
