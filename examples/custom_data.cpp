@@ -23,6 +23,7 @@ data::RawImages stripes(std::size_t count, Stream stream) {
   return images;
 }
 
+// [set]
 data::InMemory my_set() {
   return data::InMemory({.name = "stripes",
                          .classes = 2,
@@ -30,6 +31,7 @@ data::InMemory my_set() {
                          .augmentation = {.pad = 2, .flip = true}},
                         stripes(500, Stream(1)), stripes(100, Stream(2)));
 }
+// [set]
 
 // A type that is no InMemory works as well: see the requirements in data/concept.hpp.
 static_assert(data::DataSet<data::InMemory>);

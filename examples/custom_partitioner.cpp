@@ -7,6 +7,7 @@
 
 using namespace cleave::graph;
 
+// [partitioner]
 // Merges the two groups with the highest mean similarity until as many are left as asked for.
 struct AverageLinkage {
   static constexpr std::string_view name = "average_linkage";
@@ -37,6 +38,7 @@ struct AverageLinkage {
   }
 };
 static_assert(Partitioner<AverageLinkage>);
+// [partitioner]
 
 int main() {
   // Cosines of the gradients of five options, as a criterion would measure them.
