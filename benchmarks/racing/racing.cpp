@@ -93,33 +93,32 @@ struct Recorder {
 struct Score {
   std::string name;
   std::size_t agreed = 0;
-  double share = 0;       ///< of the passes, summed over seeds
+  double share = 0;  ///< of the passes, summed over seeds
   double most = 0;
-  double regret = 0;      ///< points of accuracy lost, worst seed
+  double regret = 0;  ///< points of accuracy lost, worst seed
 };
 
 template <class Choice>
 void judge(const Choice& choice, const Recorded& recorded, std::size_t best, Score& score) {
   std::size_t passes = 0;
   const auto batches = recorded.hits.front().size();
-  const cleave::Contest contest{
-      recorded.hits.size(), batches, recorded.images,
-      [&](std::span<const std::size_t> candidates, std::size_t batch) {
-        passes += candidates.size();
-        std::vector<cleave::Hits> rows;
-        for (const auto i : candidates) rows.push_back(recorded.hits[i][batch]);
-        return rows;
-      }};
+  const cleave::Contest contest{recorded.hits.size(), batches, recorded.images,
+                                [&](std::span<const std::size_t> candidates, std::size_t batch) {
+                                  passes += candidates.size();
+                                  std::vector<cleave::Hits> rows;
+                                  for (const auto i : candidates)
+                                    rows.push_back(recorded.hits[i][batch]);
+                                  return rows;
+                                }};
   const auto chosen = choice(contest);
   const double share =
       static_cast<double>(passes) / static_cast<double>(batches * recorded.hits.size());
   score.agreed += chosen == best ? 1U : 0U;
   score.share += share;
   score.most = std::max(score.most, share);
-  score.regret = std::max(score.regret, 100.0 *
-                                            static_cast<double>(recorded.right(best) -
-                                                                recorded.right(chosen)) /
-                                            static_cast<double>(recorded.images));
+  score.regret = std::max(
+      score.regret, 100.0 * static_cast<double>(recorded.right(best) - recorded.right(chosen)) /
+                        static_cast<double>(recorded.images));
 }
 
 }  // namespace
@@ -135,11 +134,11 @@ int main(int argc, char** argv) {
   const auto data = cleave::data::digits();
 
   const std::vector<std::pair<std::string, Race>> races{
-      {"race, z = 2", {.z = 2}},     {"race, z = 2.5", {.z = 2.5}}, {"race, z = 3", {}},
-      {"race, z = 3.5", {.z = 3.5}}, {"race, z = 4", {.z = 4}},     {"race, z = 3, all looks",
-                                                                     {.growth = 1}}};
-  const std::vector<std::pair<std::string, Halving>> halvings{{"halving, a fifth", {0.2}},
-                                                              {"halving, a third", {0.33}}};
+      {"race, z = 2", {.z = 2}}, {"race, z = 2.5", {.z = 2.5}},
+      {"race, z = 3", {}},       {"race, z = 3.5", {.z = 3.5}},
+      {"race, z = 4", {.z = 4}}, {"race, z = 3, all looks", {.growth = 1}}};
+  const std::vector<std::pair<std::string, Halving>> halvings{
+      {"halving, few passes", {0.2}}, {"halving, more", {0.33}}, {"halving, as the race", {0.4}}};
   std::vector<Score> scores;
   for (const auto& [name, race] : races) scores.push_back({name});
   for (const auto& [name, halving] : halvings) scores.push_back({name});
@@ -157,8 +156,8 @@ int main(int argc, char** argv) {
 
     std::vector<std::size_t> rights;
     for (std::size_t i = 0; i < recorded.hits.size(); ++i) rights.push_back(recorded.right(i));
-    const auto best = static_cast<std::size_t>(
-        std::max_element(rights.begin(), rights.end()) - rights.begin());
+    const auto best =
+        static_cast<std::size_t>(std::max_element(rights.begin(), rights.end()) - rights.begin());
     std::sort(rights.rbegin(), rights.rend());
     const auto percent = [&](std::size_t rank) {
       return 100.0 * static_cast<double>(rights[rank]) / static_cast<double>(recorded.images);
@@ -170,7 +169,8 @@ int main(int argc, char** argv) {
     for (const auto& [name, race] : races) judge(race, recorded, best, scores[row++]);
     for (const auto& [name, halving] : halvings) judge(halving, recorded, best, scores[row++]);
   }
-  std::printf("\n%-28s %10s %12s %12s %14s\n", "choice", "agreed", "mean share", "most", "worst loss");
+  std::printf("\n%-28s %10s %12s %12s %14s\n", "choice", "agreed", "mean share", "most",
+              "worst loss");
   for (const auto& score : scores)
     std::printf("%-28s %4zu of %zu %10.1f %% %10.1f %% %7.2f points\n", score.name.c_str(),
                 score.agreed, seeds, 100 * score.share / static_cast<double>(seeds),
