@@ -2,9 +2,6 @@
 // `nasbench201_search --help` explains the options; docs/method.md the method.
 
 #include <algorithm>
-#include <cleave/data/cifar.hpp>
-#include <cleave/data/digits.hpp>
-#include <cleave/data/fashion_mnist.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/engine/retrain.hpp>
 #include <cleave/network/nasbench201.hpp>
@@ -21,6 +18,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/data_argument.hpp"
+#include "support/device_argument.hpp"
 #include "support/program.hpp"
 
 namespace {
@@ -115,10 +114,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--repeats", o.repeats,
                  "gradient matching: fixed number of repeats; 0 stops when certain")
       ->capture_default_str();
-  app.add_option("--data", o.data,
-                 "digits (inside the library), cifar10:DIR, cifar100:DIR (official binary files), "
-                 "fashion-mnist:DIR")
-      ->capture_default_str();
+  app.add_option("--data", o.data, example::data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
       ->capture_default_str();
   app.add_option("--channels", o.channels, "channels of the first stage")
@@ -147,38 +143,15 @@ void declare(CLI::App& app, Options& o) {
   app.add_flag("--quiet", o.quiet, "no progress");
 }
 
-cleave::data::InMemory load(const std::string& text) {
-  const auto colon = text.find(':');
-  const auto name = text.substr(0, colon);
-  const auto place = colon == std::string::npos ? "" : text.substr(colon + 1);
-  if (name == "digits" && place.empty()) return cleave::data::digits();
-  if (!place.empty()) {
-    if (name == "cifar10") return cleave::data::cifar10(place);
-    if (name == "cifar100") return cleave::data::cifar100(place);
-    if (name == "fashion-mnist") return cleave::data::fashion_mnist(place);
-  }
-  throw cleave::ValueError(fmt::format(
-      "--data {}: allowed are digits, cifar10:DIR, cifar100:DIR and fashion-mnist:DIR", text));
-}
-
-at::Device device_of(const std::string& text) {
-  if (text == "cpu") return at::kCPU;
-  if (text.rfind("cuda", 0) != 0)
-    throw cleave::ValueError(fmt::format("--device {}: allowed are cpu, cuda and cuda:N", text));
-  if (!torch::cuda::is_available())
-    throw cleave::DeviceError(fmt::format(
-        "--device {}: this LibTorch finds no CUDA device; use --device cpu, or install the CUDA "
-        "build with `scripts/setup --cuda`", text));
-  return at::Device(text);
-}
-
 class Program {
  public:
   explicit Program(const Options& options)
-      : o_(options), data_(load(options.data)), directory_(options.out), progress_(options.quiet) {
+      : o_(options),
+        data_(example::load(options.data, options.take)),
+        directory_(options.out),
+        progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
-    if (o_.take > 0) data_ = data_.take(o_.take, data_.labels(cleave::data::Part::Test).size());
-    const auto device = device_of(o_.device);
+    const auto device = example::device_of(o_.device);
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
               .cells = o_.cells,

@@ -41,6 +41,7 @@
 #include <cleave/engine/checkpoint.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/engine/few_shot_search.hpp>
+#include <cleave/engine/path_judge.hpp>
 #include <cleave/engine/result.hpp>
 #include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
@@ -68,10 +69,16 @@
 #include <cleave/split/random.hpp>
 #include <cleave/split/repeats.hpp>
 #include <cleave/split/scene.hpp>
+#include <cleave/strategy/alphas.hpp>
 #include <cleave/strategy/concept.hpp>
+#include <cleave/strategy/contest.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/finite.hpp>
 #include <cleave/strategy/optimisers.hpp>
+#include <cleave/strategy/race.hpp>
+#include <cleave/strategy/rsps.hpp>
+#include <cleave/strategy/snas.hpp>
+#include <cleave/strategy/weight_step.hpp>
 #include <cleave/supernet/average_pool.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/concept.hpp>

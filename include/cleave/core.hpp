@@ -38,6 +38,7 @@
 #include <cleave/space/darts.hpp>
 #include <cleave/space/darts_cost.hpp>
 #include <cleave/space/darts_genotype.hpp>
+#include <cleave/space/distinct_samples.hpp>
 #include <cleave/space/genotype.hpp>
 #include <cleave/space/mobile_network.hpp>
 #include <cleave/space/nasbench201.hpp>

@@ -1,4 +1,4 @@
-// expect: DARTS, SNAS and RSPS need a supernet whose context is a Mixture
+// expect: DARTS and SNAS need a supernet whose context is a Mixture
 // needs: torch
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/split/random.hpp>

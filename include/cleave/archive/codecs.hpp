@@ -120,6 +120,18 @@ struct Codec<std::vector<T>> {
   }
 };
 
+/// Bytes in one piece.
+template <>
+struct Codec<std::vector<std::uint8_t>> {
+  static void write(Writer& to, const std::vector<std::uint8_t>& value) {
+    to.text({reinterpret_cast<const char*>(value.data()), value.size()});
+  }
+  static void read(Reader& from, std::vector<std::uint8_t>& value) {
+    const auto bytes = from.text();
+    value.assign(bytes.begin(), bytes.end());
+  }
+};
+
 /// Nothing or one value: a list of at most one.
 template <class T>
 struct Codec<std::optional<T>> {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
@@ -72,6 +73,10 @@ class Stream {
     const double u = 1.0 - uniform();
     return std::sqrt(-2.0 * std::log(u)) * std::cos(2.0 * std::numbers::pi * uniform());
   }
+
+  /// Standard Gumbel, -log(-log u): whoever is largest among log p_i + gumbel is i with
+  /// probability p_i. Finite: u = 0 counts as 2^-54.
+  double gumbel() noexcept { return -std::log(-std::log(std::max(uniform(), 0x1p-54))); }
 
   /// Uniformly random order (Fisher-Yates).
   template <class T>

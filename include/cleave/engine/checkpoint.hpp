@@ -50,6 +50,7 @@ void live_fields(Live& live, F&& field) {
   field("epoch", live.epoch);
   field("step", live.step);
   field("memory", live.memory);
+  field("judged", live.judged);
 }
 
 template <class Space, class F>

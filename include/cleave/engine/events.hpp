@@ -9,17 +9,19 @@
 namespace cleave {
 
 /// What a run is doing.
-enum class Stage : std::uint8_t { Training, Scoring, Selecting, Retraining };
+enum class Stage : std::uint8_t { Training, Scoring, Judging, Selecting, Retraining };
 
 [[nodiscard]] constexpr std::string_view stage_name(Stage stage) noexcept {
-  constexpr std::string_view names[] = {"training", "scoring", "selecting", "retraining"};
+  constexpr std::string_view names[] = {"training", "scoring", "judging", "selecting",
+                                        "retraining"};
   return names[static_cast<std::size_t>(stage)];
 }
 
-constexpr std::size_t count_of(Stage) noexcept { return 4; }
+constexpr std::size_t count_of(Stage) noexcept { return 5; }
 
-/// A sign of life. `done` counts steps (repeats while scoring); it is 0 when the stage begins and
-/// equals `planned` or less when it ends.
+/// A sign of life. `done` counts steps (repeats while scoring, forward passes while judging paths);
+/// it is 0 when the stage begins and equals `planned` or less when it ends. `planned` is 0 where
+/// nobody knows, as while judging.
 struct Progress {
   enum class Kind : std::uint8_t { Began, Advanced, Ended };
   Kind kind = Kind::Advanced;

@@ -5,6 +5,7 @@
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
 #include <cleave/engine/alpha_health.hpp>
+#include <cleave/engine/path_judge.hpp>
 #include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
@@ -43,7 +44,7 @@ class FewShotSearch {
   static_assert(strategy::TrainsSupernet<Strategy, Net>,
                 "FewShotSearch: the strategy cannot train this supernet; it needs State<Net>, "
                 "start(net, stream) and StepReport step(net, state, training_step, stream), and "
-                "DARTS, SNAS and RSPS need a supernet whose context is a Mixture "
+                "DARTS and SNAS need a supernet whose context is a Mixture "
                 "(docs/policies.md, Search strategies)");
   static_assert(strategy::Inherits<Strategy, Net>,
                 "FewShotSearch: the strategy needs State inherit(parent_net, parent_state, "
@@ -304,7 +305,9 @@ class FewShotSearch {
       const auto& settings = host.settings_;
       const auto epochs = settings.schedule.epochs(depth);
       const auto phase = settings.schedule.phase(depth);
-      const bool leaf = depth == settings.schedule.levels();
+      const bool update =
+          strategy::learns_architecture<Strategy> &&
+          (depth == settings.schedule.levels() || !settings.schedule.freeze_architecture);
       const auto stream = stream_of(node);
       if (live.epoch == epochs) return;
       const auto steps = data::EpochOrder::batches_in(holdout.weights.size(), settings.batch);
@@ -314,16 +317,17 @@ class FewShotSearch {
       for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0) {
         const auto of_epoch = stream.fork("epoch").fork(epoch);
         const data::EpochOrder weights(holdout.weights, settings.batch, of_epoch.fork("weights"));
-        const data::EpochOrder search(holdout.search, settings.batch, of_epoch.fork("search"));
+        std::optional<data::EpochOrder> search;
+        if (update) search.emplace(holdout.search, settings.batch, of_epoch.fork("search"));
         while (live.step < weights.batches()) {
           const auto k = live.step;
           const auto of_step = of_epoch.fork("step").fork(k);
           TrainingStep step;
-          step.update_architecture = leaf || !settings.schedule.freeze_architecture;
+          step.update_architecture = update;
           step.weights = data.batch(data::Part::Train, weights.batch(k), true,
                                     of_step.fork("weights"));
-          if (step.update_architecture)
-            step.search = data.batch(data::Part::Train, search.batch(k % search.batches()), true,
+          if (update)
+            step.search = data.batch(data::Part::Train, search->batch(k % search->batches()), true,
                                      of_step.fork("search"));
           step.progress = (static_cast<double>(phase.before + epoch) +
                            static_cast<double>(k) / static_cast<double>(weights.batches())) /
@@ -406,14 +410,7 @@ class FewShotSearch {
     }
 
     void finish(std::size_t node, Live& live) {
-      const Judge<Net> judge{[&](const typename Net::Context& context, std::size_t images) {
-        const auto count = std::min(images, holdout.search.size());
-        return accuracy(live.net, context, std::span(holdout.search).first(count));
-      }};
-      const auto stream = stream_of(node);
-      LeafRecord<Space> leaf{.node = node,
-                             .genotype = host.strategy_.derive(live.net, live.state, judge,
-                                                               stream.fork("derive"))};
+      LeafRecord<Space> leaf{.node = node, .genotype = derive(node, live)};
       leaf.supernet_accuracy =
           accuracy(live.net, live.net.context_of(leaf.genotype), holdout.validation);
       if constexpr (requires { host.strategy_.option_weights(live.net, live.state); })
@@ -426,10 +423,20 @@ class FewShotSearch {
           result.leaves.push_back(found->second);
     }
 
-    /// Accuracy of a context under batch statistics, on images of the train part.
+    [[nodiscard]] Genotype<Space> derive(std::size_t node, Live& live) {
+      PathJudge<Net, D> judge(live.net, data, holdout.search, host.settings_.batch,
+                              host.stream().fork("judge"),
+                              {live.judged, control, result.stages, where(node)});
+      return host.strategy_.derive(live.net, live.state, judge.judge(),
+                                   stream_of(node).fork("derive"));
+    }
+
+    /// Accuracy of a context under batch statistics, on images of the train part; in random order,
+    /// because in a set sorted by class every batch would be normalised by its own class.
     [[nodiscard]] double accuracy(const Net& net, const typename Net::Context& context,
-                                  std::span<const std::int64_t> images) const {
+                                  std::vector<std::int64_t> images) const {
       if (images.empty()) return 0;
+      host.stream().fork("validation order").shuffle(images);
       return data::accuracy(data, data::Part::Train, images,
                             [&](const at::Tensor& x) { return net.forward(x, context); });
     }

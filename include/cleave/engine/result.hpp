@@ -15,7 +15,8 @@ namespace cleave {
 struct StageRecord {
   Stage stage = Stage::Training;
   std::string where;
-  std::size_t steps = 0;   ///< optimiser steps, or forward-and-backward passes while scoring
+  std::size_t steps = 0;  ///< optimiser steps; forward-and-backward passes while scoring; forward
+                          ///< passes while judging
   std::size_t images = 0;
   double seconds = 0;
 

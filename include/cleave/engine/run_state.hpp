@@ -18,11 +18,13 @@ struct LiveNode {
   std::size_t epoch = 0;    ///< epochs done
   std::size_t step = 0;     ///< steps done of the epoch under way
   SplitMemory memory{};     ///< similarity matrices of the repeats scored so far
+  std::vector<Hits> judged{};  ///< what `PathJudge` has answered so far
 };
 
 /// Everything a search is between two steps; `FewShotSearch` moves it on. Nothing else is
 /// remembered: random streams are named by node, epoch and step, criteria keep their repeats in
-/// `LiveNode::memory`, and a selection that is asked again gets the trials it had from `result`.
+/// `LiveNode::memory`, a strategy that derives again gets the answers it had from
+/// `LiveNode::judged`, and a selection that is asked again the trials it had from `result`.
 template <class Space, class Strategy, class Net, class Standalone>
 struct RunState {
   using Live = LiveNode<Net, Strategy>;

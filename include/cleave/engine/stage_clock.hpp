@@ -49,8 +49,9 @@ class StageClock {
     planned_ = planned;
     tell(Progress::Kind::Advanced);
     if (control_.stop_requested())
-      throw Interrupted(fmt::format("stopped on request while {} {}, after {} of {} steps",
-                                    stage_name(record().stage), record().where, done_, planned_));
+      throw Interrupted(fmt::format("stopped on request while {} {}, after {}{} steps",
+                                    stage_name(record().stage), record().where, done_,
+                                    planned_ > 0 ? fmt::format(" of {}", planned_) : ""));
   }
 
  private:

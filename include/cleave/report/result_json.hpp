@@ -28,7 +28,7 @@ template <SearchSpace S>
 }
 
 /// Everything a search found, as JSON: splits with their similarity matrices, leaves, trials,
-/// stages with seconds and images. Decisions, options and architectures stand by name; nodes by
+/// what retraining gave (null before), stages with seconds and images. Decisions, options and architectures stand by name; nodes by
 /// path ("" is the root).
 template <SearchSpace S>
 [[nodiscard]] nlohmann::json to_json(const SearchResult<S>& result) {
@@ -80,6 +80,11 @@ template <SearchSpace S>
                       {"steps", stage.steps},
                       {"images", stage.images},
                       {"seconds", stage.seconds}});
+  json retrained;
+  if (result.retrained)
+    retrained = {{"test_accuracy", result.retrained->test_accuracy},
+                 {"test_images", result.retrained->test_images},
+                 {"parameters", result.retrained->parameters}};
   return {{"split_tree", cleave::to_json(result.tree)},
           {"splits", std::move(splits)},
           {"leaves", std::move(leaves)},
@@ -87,6 +92,7 @@ template <SearchSpace S>
           {"chosen_leaf", result.chosen ? json(*result.chosen) : json()},
           {"chosen_architecture",
            result.chosen ? json(to_text<S>(result.genotype())) : json()},
+          {"retrained", std::move(retrained)},
           {"stages", std::move(stages)}};
 }
 

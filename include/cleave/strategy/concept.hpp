@@ -2,17 +2,20 @@
 
 #include <cleave/data/concept.hpp>
 #include <cleave/space/genotype.hpp>
+#include <cleave/strategy/contest.hpp>
 #include <cleave/supernet/concept.hpp>
 #include <concepts>
 #include <functional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 namespace cleave {
 
 /// One step's material.
 struct TrainingStep {
   data::Batch weights;   ///< from the half that trains weights
-  data::Batch search;    ///< from the half that trains the architecture parameters
+  data::Batch search{};  ///< from the half that trains alphas; empty unless they are updated
   double progress = 0;   ///< share of the phase (from restart to restart) that has passed, [0, 1)
   bool update_architecture = true;  ///< false while alphas are frozen (method.md section 3)
 };
@@ -24,12 +27,16 @@ struct StepReport {
   at::Tensor search_loss{};    ///< loss of the architecture parameters; undefined without one
 };
 
-/// Judges a context of a supernet on images kept for that purpose.
+/// Judges contexts of a supernet on the images of the search half, in batches fixed once and for
+/// all: what it says about a context and a batch does not depend on what it was asked before, so no
+/// pass is made twice, and all batches together are the full evaluation.
 template <class Net>
 struct Judge {
-  /// Accuracy in [0, 1] on the first `images` of the search half (all when larger), under batch
-  /// statistics; leaves no trace.
-  std::function<double(const typename Net::Context&, std::size_t images)> accuracy;
+  std::size_t batches = 0;
+  std::size_t images = 0;  ///< of all batches together
+  /// The hits of these contexts on batch k, one row each; one forward pass per row, under batch
+  /// statistics, without a trace in the supernet.
+  std::function<std::vector<Hits>(std::span<const typename Net::Context>, std::size_t batch)> hits;
 };
 
 namespace strategy {
@@ -77,6 +84,17 @@ concept Derives =
       { strategy.derive(net, state, judge, stream) } -> std::same_as<Genotype<typename Net::Space>>;
     };
 
+/// Whether a strategy has architecture parameters. One that has none says
+/// `static constexpr bool learns_architecture = false`: the engine then loads no search batches for
+/// its steps and never asks for an update.
+template <class S>
+inline constexpr bool learns_architecture = [] {
+  if constexpr (requires { { S::learns_architecture } -> std::convertible_to<bool>; })
+    return bool(S::learns_architecture);
+  else
+    return true;
+}();
+
 /// How a supernet is trained and an architecture is read off it.
 ///
 /// Requirements on a const object (settings only; run state lives in `State<Net>`):
@@ -88,9 +106,12 @@ concept Derives =
 ///      is no restart. The child's weights have been inherited already.
 ///   5. `context(net, state, stream)`: what surrounds a probed decision in gradient matching.
 ///   6. `derive(net, state, judge, stream)`: the architecture the leaf stands for, inside its
-///      restriction. It judges with the search half only, never with test data.
+///      restriction. It judges with the search half only, never with test data, and asks the same
+///      questions in the same order when it is asked again (a run may stop in between).
+/// Optional: `option_weights(net, state)`, for the report on alpha; `learns_architecture`.
 /// Laws: depends on arguments alone; `derive` respects the restriction.
-/// Models: strategy::Darts. Papers: DARTS (ICLR 2019), GM-NAS (ICLR 2022).
+/// Models: strategy::Darts, strategy::Snas, strategy::Rsps. Papers: DARTS (ICLR 2019), SNAS (ICLR
+/// 2019), RSPS (UAI 2019), GM-NAS (ICLR 2022).
 template <class S, class Net>
 concept SearchStrategy = HasName<S> && TrainsSupernet<S, Net> && Inherits<S, Net> &&
                          GivesContexts<S, Net> && Derives<S, Net>;

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cleave/strategy/concept.hpp>
-#include <cleave/strategy/optimisers.hpp>
+#include <algorithm>
+#include <cleave/strategy/weight_step.hpp>
 #include <cleave/testing/toy_elastic.hpp>
 #include <cleave/testing/toy_spaces.hpp>
 #include <string_view>
@@ -16,7 +16,7 @@ struct UniformSamples {
 
   strategy::Sgd weights{.rate = {0.05, 0.005}};
   std::size_t candidates = 8;  ///< drawn to derive one of them
-  std::size_t judged_images = 256;
+  std::size_t judged_batches = 4;  ///< at most
 
   template <class Net>
   struct State {
@@ -35,20 +35,14 @@ struct UniformSamples {
 
   template <Supernet Net>
   StepReport step(Net& net, State<Net>& state, const TrainingStep& step, Stream stream) const {
-    net.arena().gradients().zero_();
-    const auto logits = net.forward(step.weights.images, context(net, state, stream));
-    const auto loss = at::cross_entropy_loss(logits, step.weights.labels);
-    loss.backward();
-    return {.loss = loss.detach(),
-            .gradient_norm = weights.step(net.arena(), state.moments, step.progress)};
+    return strategy::weight_step(net, context(net, state, stream), step.weights, weights,
+                                 state.moments, step.progress);
   }
 
   template <Supernet Net>
   [[nodiscard]] State<Net> inherit(const Net& parent, const State<Net>& state,
                                    const Net& child) const {
-    State<Net> result{weights.start(child.arena())};
-    child.arena().inherit(parent.arena(), state.moments.momentum, result.moments.momentum);
-    return result;
+    return {strategy::inherit_moments(parent, state.moments, child, weights)};
   }
 
   template <Supernet Net>
@@ -60,17 +54,29 @@ struct UniformSamples {
   template <Supernet Net>
   [[nodiscard]] Genotype<typename Net::Space> derive(const Net& net, const State<Net>&,
                                                      const Judge<Net>& judge, Stream stream) const {
-    using Space = typename Net::Space;
-    auto best = sample<Space>(net.restriction(), stream);
-    double highest = judge.accuracy(net.context_of(best), judged_images);
+    auto best = sample<typename Net::Space>(net.restriction(), stream);
+    auto highest = hits_of(net, best, judge);
     for (std::size_t i = 1; i < candidates; ++i) {
-      const auto other = sample<Space>(net.restriction(), stream);
-      const double accuracy = judge.accuracy(net.context_of(other), judged_images);
-      if (accuracy <= highest) continue;
+      const auto other = sample<typename Net::Space>(net.restriction(), stream);
+      const auto hits = hits_of(net, other, judge);
+      if (hits <= highest) continue;
       best = other;
-      highest = accuracy;
+      highest = hits;
     }
     return best;
+  }
+
+ private:
+  template <Supernet Net>
+  [[nodiscard]] std::size_t hits_of(const Net& net, const Genotype<typename Net::Space>& genotype,
+                                    const Judge<Net>& judge) const {
+    const auto context = net.context_of(genotype);
+    std::size_t right = 0;
+    for (std::size_t k = 0; k < std::min(judged_batches, judge.batches); ++k) {
+      const auto rows = judge.hits(std::span(&context, 1), k);
+      for (const auto hit : rows.front()) right += hit;
+    }
+    return right;
   }
 };
 

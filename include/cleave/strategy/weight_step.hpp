@@ -1,0 +1,30 @@
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cleave/strategy/concept.hpp>
+#include <cleave/strategy/optimisers.hpp>
+
+namespace cleave::strategy {
+
+/// One optimiser step on the weights: cross entropy of a batch under a context that asks for no
+/// gradient of its own.
+template <Supernet Net>
+StepReport weight_step(Net& net, const typename Net::Context& context, const data::Batch& batch,
+                       const Sgd& sgd, Sgd::State& moments, double progress) {
+  net.arena().gradients().zero_();
+  const auto loss = at::cross_entropy_loss(net.forward(batch.images, context), batch.labels);
+  loss.backward();
+  return {.loss = loss.detach(), .gradient_norm = sgd.step(net.arena(), moments, progress)};
+}
+
+/// A child's momentum: its parent's, weight by weight.
+template <Supernet Net>
+[[nodiscard]] Sgd::State inherit_moments(const Net& parent, const Sgd::State& moments,
+                                         const Net& child, const Sgd& sgd) {
+  auto result = sgd.start(child.arena());
+  child.arena().inherit(parent.arena(), moments.momentum, result.momentum);
+  return result;
+}
+
+}  // namespace cleave::strategy
