@@ -12,6 +12,7 @@
 #include <cleave/archive/format.hpp>
 #include <cleave/archive/reader.hpp>
 #include <cleave/archive/tensor.hpp>
+#include <cleave/archive/tensor_shape.hpp>
 #include <cleave/archive/writer.hpp>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/augmentation.hpp>

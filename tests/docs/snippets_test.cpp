@@ -108,7 +108,7 @@ TEST_CASE("data.md: what an in-memory set can do") {
 }
 
 TEST_CASE("policies.md: a tabular benchmark") {
-  const auto csv = data_path("nasbench201.csv");
+  const auto csv = testing::data_path("nasbench201.csv");
   if (!csv) {
     fmt::print("docs snippet of the NAS-Bench-201 table skipped: no nasbench201.csv\n");
     return;
