@@ -50,21 +50,22 @@ struct Fond {
   std::set<Architecture<Space>> asked{};
 
   Judge<Net> judge() {
-    return {10, 200, [this](std::span<const Mixture<Space>> contexts, std::size_t) {
-              std::vector<Hits> rows;
-              for (const auto& context : contexts) {
-                ++passes;
-                const auto path = path_of(context);
-                asked.insert(path);
-                std::size_t right = 0;
-                for (const auto option : path.options())
-                  right += option == Space::nor_conv_3x3 ? 3 : option == Space::avg_pool_3x3 ? 2 : 0;
-                Hits hits(20, 0);
-                std::fill_n(hits.begin(), right, std::uint8_t{1});
-                rows.push_back(hits);
-              }
-              return rows;
-            }};
+    return {
+        10, 200, [this](std::span<const Mixture<Space>> contexts, std::size_t) {
+          std::vector<Hits> rows;
+          for (const auto& context : contexts) {
+            ++passes;
+            const auto path = path_of(context);
+            asked.insert(path);
+            std::size_t right = 0;
+            for (const auto option : path.options())
+              right += option == Space::nor_conv_3x3 ? 3 : option == Space::avg_pool_3x3 ? 2 : 0;
+            Hits hits(20, 0);
+            std::fill_n(hits.begin(), right, std::uint8_t{1});
+            rows.push_back(hits);
+          }
+          return rows;
+        }};
   }
 };
 

@@ -75,8 +75,10 @@ TEST_CASE("the heaviest option of a sample is o with probability softmax(alpha)_
       for (std::int64_t o = 0; o < 5; ++o) {
         const double expected = draws * exact[d][o].item<double>();
         const double count = counts[d][o].item<double>();
-        if (expected == 0) CHECK(count == 0);
-        else chi_square += (count - expected) * (count - expected) / expected;
+        if (expected == 0)
+          CHECK(count == 0);
+        else
+          chi_square += (count - expected) * (count - expected) / expected;
       }
       CAPTURE(temperature, d);
       CHECK(chi_square < 18.5);  // 4 degrees of freedom at most, p = 0.001
@@ -138,7 +140,8 @@ TEST_CASE("SNAS' gradient is the derivative of the loss under fixed noise") {
       const double slope =
           (loss_at(alpha + h * direction) - loss_at(alpha - h * direction)) / (2 * h);
       CAPTURE(temperature, i);
-      CHECK((gradient * direction).sum().item<double>() == Approx(slope).epsilon(1e-6).margin(1e-9));
+      CHECK((gradient * direction).sum().item<double>() ==
+            Approx(slope).epsilon(1e-6).margin(1e-9));
     }
   }
 }
@@ -169,8 +172,8 @@ TEST_CASE("SNAS derives the most probable options, whatever the noise") {
   Architecture<Space> heaviest;
   for (std::size_t d = 0; d < 6; ++d) {
     heaviest.set(DecisionId(d), OptionId((d * 2 + 1) % 5));
-    f.state.alpha.detach()[static_cast<std::int64_t>(d)]
-                          [static_cast<std::int64_t>((d * 2 + 1) % 5)] = 5.0;
+    f.state.alpha
+        .detach()[static_cast<std::int64_t>(d)][static_cast<std::int64_t>((d * 2 + 1) % 5)] = 5.0;
   }
   for (std::uint64_t i = 0; i < 5; ++i)
     CHECK(f.snas.derive(f.net, f.state, Judge<Net>{}, Stream(i)) == heaviest);

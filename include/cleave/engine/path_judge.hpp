@@ -19,7 +19,8 @@ namespace cleave {
 /// The images come in random order, the same for all leaves, so that every batch, and every first
 /// part of them, stands for the whole; batches are about as large as those the weights were trained
 /// with, because the supernet normalises by their statistics. Every answer is kept in `memory`, in
-/// the order of the questions: a run that was stopped in the middle asks again and gets what it had.
+/// the order of the questions: a run that was stopped in the middle asks again and gets what it
+/// had.
 template <class Net, data::DataSet D>
 class PathJudge {
  public:
@@ -33,7 +34,10 @@ class PathJudge {
 
   PathJudge(const Net& net, const D& data, std::span<const std::int64_t> images, std::size_t batch,
             Stream order, Records records)
-      : net_(net), data_(data), images_(images.begin(), images.end()), records_(std::move(records)) {
+      : net_(net),
+        data_(data),
+        images_(images.begin(), images.end()),
+        records_(std::move(records)) {
     order.shuffle(images_);
     if (!images_.empty()) batches_.emplace(images_, even_size(images_.size(), batch));
   }

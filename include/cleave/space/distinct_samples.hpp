@@ -27,13 +27,16 @@ template <SearchSpace S>
     if (restriction.count() <= few) {
       for (Count i = 0; i < restriction.count(); ++i) {
         auto architecture = restriction.at(i);
-        if constexpr (requires { { is_connected(architecture) } -> std::same_as<bool>; })
+        if constexpr (requires {
+                        { is_connected(architecture) } -> std::same_as<bool>;
+                      })
           if (!is_connected(architecture)) continue;
         found.push_back(std::move(architecture));
       }
       if (found.empty()) (void)sample<S>(restriction, stream);  // throws the space's sentence
       stream.shuffle(found);
-      if (found.size() > count) found.erase(found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
+      if (found.size() > count)
+        found.erase(found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
       return found;
     }
   }

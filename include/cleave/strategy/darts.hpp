@@ -149,7 +149,8 @@ struct Darts {
     const auto gradient_at = [&](const at::Tensor& shift, double sign) {
       values.copy_(before).add_(shift, sign);
       const at::AutoGradMode with_grad(true);
-      return gradient_of(loss_of(net, probabilities(state, state.alpha), step.weights), state.alpha);
+      const auto loss_there = loss_of(net, probabilities(state, state.alpha), step.weights);
+      return gradient_of(loss_there, state.alpha);
     };
     const auto plus = gradient_at(shifted, 1.0);
     const auto minus = gradient_at(shifted, -1.0);

@@ -76,13 +76,13 @@ struct Rsps {
     if (judge.images == 0)
       throw ValueError("RSPS: no images to compare paths on; the search half must not be empty");
     auto drawn = distinct_samples<typename Net::Space>(net.restriction(), paths, stream);
-    const Contest contest{
-        drawn.size(), judge.batches, judge.images,
-        [&](std::span<const std::size_t> candidates, std::size_t batch) {
-          std::vector<typename Net::Context> contexts;
-          for (const auto i : candidates) contexts.push_back(net.context_of(drawn[i]));
-          return judge.hits(contexts, batch);
-        }};
+    const Contest contest{drawn.size(), judge.batches, judge.images,
+                          [&](std::span<const std::size_t> candidates, std::size_t batch) {
+                            std::vector<typename Net::Context> contexts;
+                            for (const auto i : candidates)
+                              contexts.push_back(net.context_of(drawn[i]));
+                            return judge.hits(contexts, batch);
+                          }};
     return std::move(drawn[choice(contest)]);
   }
 };

@@ -31,8 +31,8 @@ struct LinearTemperature {
 /// whose heaviest option is o with probability softmax(alpha)_o at any temperature, and which falls
 /// to one option alone as the temperature does. Gradients go through the sample to alpha.
 ///
-/// As in the public code, and unlike the SNAS paper, weights and alpha train on halves of their own,
-/// each with its own sample. Numbers: method.md section 3; the DARTS space cools to 0.03.
+/// As in the public code, and unlike the SNAS paper, weights and alpha train on halves of their
+/// own, each with its own sample. Numbers: method.md section 3; the DARTS space cools to 0.03.
 struct Snas {
   static constexpr std::string_view name = "SNAS";
 
@@ -84,11 +84,7 @@ struct Snas {
   template <class S>
   [[nodiscard]] static at::Tensor sample(const S& state, const at::Tensor& alpha,
                                          const at::Tensor& noise) {
-    return alpha.add(state.closed)
-        .log_softmax(1)
-        .add(noise)
-        .div(state.temperature)
-        .softmax(1);
+    return alpha.add(state.closed).log_softmax(1).add(noise).div(state.temperature).softmax(1);
   }
 
   template <MixtureSupernet Net>

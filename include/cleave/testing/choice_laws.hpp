@@ -18,27 +18,25 @@ struct KnownHits {
   std::vector<Hits> rows;
   std::size_t batch = 1;
 
-  [[nodiscard]] std::size_t batches() const {
-    return (rows.front().size() + batch - 1) / batch;
-  }
+  [[nodiscard]] std::size_t batches() const { return (rows.front().size() + batch - 1) / batch; }
   /// A contest that counts its passes and writes down who asked for what twice. All three must
   /// outlive it.
   [[nodiscard]] Contest contest(std::size_t& passes,
                                 std::set<std::pair<std::size_t, std::size_t>>& asked,
                                 bool& repeated) const {
-    return {rows.size(), batches(), rows.front().size(),
-            [this, &passes, &asked, &repeated](std::span<const std::size_t> candidates,
-                                               std::size_t k) {
-              std::vector<Hits> result;
-              for (const auto i : candidates) {
-                ++passes;
-                repeated |= !asked.emplace(i, k).second;
-                const auto begin = rows.at(i).begin() + static_cast<std::ptrdiff_t>(k * batch);
-                const auto size = std::min(batch, rows[i].size() - k * batch);
-                result.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
-              }
-              return result;
-            }};
+    return {
+        rows.size(), batches(), rows.front().size(),
+        [this, &passes, &asked, &repeated](std::span<const std::size_t> candidates, std::size_t k) {
+          std::vector<Hits> result;
+          for (const auto i : candidates) {
+            ++passes;
+            repeated |= !asked.emplace(i, k).second;
+            const auto begin = rows.at(i).begin() + static_cast<std::ptrdiff_t>(k * batch);
+            const auto size = std::min(batch, rows[i].size() - k * batch);
+            result.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(size));
+          }
+          return result;
+        }};
   }
   /// What a choice says, after how many passes, and whether it asked for anything twice.
   struct Outcome {
