@@ -3,12 +3,11 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave_test.hpp>
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "reference.hpp"
 
 // Numbers of the public code (nasbench201.pt and .json). Sizes come from the files, so the same
 // tests run on another set of numbers named by CLEAVE_FIXTURES.
@@ -16,15 +15,9 @@
 using namespace cleave;
 using Space = space::NasBench201;
 using Net = supernet::NasBench201<>;
+using namespace cleave::testing;
 
 namespace {
-
-std::vector<char> bytes_of(const std::string& name) {
-  const auto path = testing::fixture_path(name);
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 struct Reference {
   nlohmann::json facts;
@@ -80,25 +73,6 @@ struct Scene {
   }
 };
 
-/// Largest difference, relative to the largest magnitude of the reference.
-double difference(const at::Tensor& ours, const at::Tensor& theirs) {
-  REQUIRE(ours.sizes() == theirs.sizes());
-  const auto reference = theirs.to(at::kDouble);
-  const auto worst = (ours.detach().to(at::kDouble) - reference).abs().max().item<double>();
-  return worst / reference.abs().max().item<double>();
-}
-
-/// The public code's cosine, with its 1e-6 in the denominator.
-struct PaddedCosine {
-  static constexpr std::string_view name = "cosine with 1e-6 in the denominator";
-  at::Tensor operator()(const score::GradientView& view) const {
-    const auto dots = score::gram(view);
-    const auto norms = dots.diagonal().sqrt();
-    return dots.div(norms.outer(norms).add(1e-6));
-  }
-};
-static_assert(score::GradientSimilarity<PaddedCosine>);
-
 template <class Similarity>
 SplitOutcome match(Scene& scene, Probe probe) {
   std::vector<DecisionId> open;
@@ -112,12 +86,6 @@ SplitOutcome match(Scene& scene, Probe probe) {
                                 split::FixedRepeats>
       criterion{.repeats = {1}, .probe = probe};
   return criterion(stage);
-}
-
-Eigen::MatrixXd matrix(const at::Tensor& tensor) {
-  const auto values = tensor.to(at::kDouble).contiguous();
-  return Eigen::Map<const Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(
-      values.const_data_ptr<double>(), values.size(0), values.size(1));
 }
 
 template <class Order>
