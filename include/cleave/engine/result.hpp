@@ -82,7 +82,7 @@ struct TrialRecord {
 /// What retraining the chosen architecture gave.
 struct RetrainRecord {
   double test_accuracy = 0;  ///< in [0, 1], on the whole test part, looked at once, at the end
-  std::size_t parameters = 0;
+  std::size_t parameters = 0;  ///< of the tested network: an auxiliary head does not count
   std::size_t test_images = 0;
 
   template <class F>

@@ -33,7 +33,7 @@ template <Network N, data::DataSet D>
   training.train_until(training.recipe().epochs, data, images,
                        [&](std::size_t count) { clock.tick(count); });
   RetrainRecord record;
-  record.parameters = static_cast<std::size_t>(training.net().arena().size());
+  record.parameters = network::parameters(training.net());
   const auto tests = network::all_images(data, data::Part::Test);
   record.test_images = tests.size();
   record.test_accuracy = tests.empty() ? 0 : training.accuracy(data, data::Part::Test, tests);

@@ -32,6 +32,14 @@ struct Recipe {
     field("augment", augment);
     field("label_smoothing", label_smoothing);
   }
+
+  /// The retraining of the DARTS papers on CIFAR-10, which goes with cutout 16, drop-path and an
+  /// auxiliary head (network/darts.hpp).
+  [[nodiscard]] static Recipe darts() {
+    return {.optimiser = {.rate = {0.025, 0.0}, .weight_decay = 3e-4, .nesterov = false, .clip = 5.0},
+            .epochs = 600,
+            .batch = 96};
+  }
 };
 
 /// All image numbers of a part.
@@ -70,15 +78,13 @@ class Training {
         const auto k = step_;
         const auto batch = data.batch(data::Part::Train, order.batch(k), recipe_.augment,
                                       stream.fork("augment").fork(k));
-        net_.arena().gradients().zero_();
-        const auto loss =
-            at::cross_entropy_loss(net_.forward(batch.images, true), batch.labels, {},
-                                   at::Reduction::Mean, -100, recipe_.label_smoothing);
-        loss.backward();
         const double progress =
             (static_cast<double>(epoch_) +
              static_cast<double>(k) / static_cast<double>(order.batches())) /
             static_cast<double>(recipe_.epochs);
+        net_.arena().gradients().zero_();
+        const auto loss = loss_of(batch, {progress, stream.fork("network").fork(k)});
+        loss.backward();
         const auto norm = recipe_.optimiser.step(net_.arena(), momentum_, progress);
         guard_.check(net_.arena(), loss.detach(), norm, [&] {
           return fmt::format("{}, epoch {}, step {}", where_, epoch_, k);
@@ -117,6 +123,21 @@ class Training {
   }
 
  private:
+  [[nodiscard]] at::Tensor loss_of(const data::Batch& batch, const TrainingMoment& moment) const {
+    const auto entropy = [&](const at::Tensor& logits) {
+      return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100,
+                                    recipe_.label_smoothing);
+    };
+    if constexpr (NetworkWithTrainingPass<N>) {
+      const auto pass = net_.training_pass(batch.images, moment);
+      const auto loss = entropy(pass.logits);
+      if (!pass.auxiliary.defined()) return loss;
+      return loss.add(entropy(pass.auxiliary), pass.auxiliary_weight);
+    } else {
+      return entropy(net_.forward(batch.images, true));
+    }
+  }
+
   N net_;
   Recipe recipe_;
   strategy::Sgd::State momentum_;

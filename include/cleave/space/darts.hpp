@@ -46,6 +46,14 @@ struct DartsSpace {
     return DecisionId(before + from);
   }
 
+  /// The 14 edges of the normal or of the reduction cells.
+  static std::vector<DecisionId> cell_decisions(bool reduction) {
+    std::vector<DecisionId> edges;
+    for (std::size_t e = 0; e < edges_per_cell; ++e)
+      edges.emplace_back(e + (reduction ? edges_per_cell : 0));
+    return edges;
+  }
+
   static constexpr std::size_t option_count(DecisionId) { return operations; }
   static constexpr std::string_view option_name(DecisionId, OptionId option) {
     if (WithNone && option.index() == 0) return "none";

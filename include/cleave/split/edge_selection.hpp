@@ -24,7 +24,8 @@ struct Candidate {
 /// Requirements on a const object: `E::name`; `candidates(open, stream)`, the decisions worth
 /// scoring (a subset of `open`, not empty); `choose(candidates)`, the index of the one to split.
 /// Laws: `choose` does not depend on the order of candidates beyond ties, which go to the first.
-/// Models: LowestNormalisedCut, LargestCutDistance, LeastWithinDistance, FixedOrder, RandomOrder.
+/// Models: LowestNormalisedCut, LargestCutDistance, LeastWithinDistance, FixedOrder, RandomOrder,
+/// Among.
 template <class E>
 concept EdgeSelection =
     requires(const E& edges, std::span<const DecisionId> open, Stream& stream,
@@ -114,8 +115,33 @@ struct RandomOrder {
   [[nodiscard]] std::size_t choose(std::span<const Candidate>) const { return 0; }
 };
 
+/// Another selection that is shown some decisions only, such as the normal edges of the DARTS space:
+/// `Among<>{.decisions = space::Darts::cell_decisions(false)}`. Throws `ValueError` when none of them
+/// can still be split.
+template <EdgeSelection Edges = LowestNormalisedCut>
+struct Among {
+  static constexpr std::string_view name = "among some";
+  std::vector<DecisionId> decisions;
+  Edges edges{};
+
+  [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
+                                                   Stream& stream) const {
+    std::vector<DecisionId> shown;
+    for (const auto decision : open)
+      if (std::find(decisions.begin(), decisions.end(), decision) != decisions.end())
+        shown.push_back(decision);
+    if (shown.empty())
+      throw ValueError(fmt::format("edge selection: none of the {} decisions to choose among can "
+                                   "still be split", decisions.size()));
+    return edges.candidates(shown, stream);
+  }
+  [[nodiscard]] std::size_t choose(std::span<const Candidate> candidates) const {
+    return edges.choose(candidates);
+  }
+};
+
 static_assert(EdgeSelection<LowestNormalisedCut> && EdgeSelection<LargestCutDistance> &&
               EdgeSelection<LeastWithinDistance> && EdgeSelection<FixedOrder> &&
-              EdgeSelection<RandomOrder>);
+              EdgeSelection<RandomOrder> && EdgeSelection<Among<>>);
 
 }  // namespace cleave::split
