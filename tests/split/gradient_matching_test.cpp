@@ -336,6 +336,13 @@ TEST_CASE("edge selections choose what they say") {
     seen |= 1U << one[0].index();
   }
   CHECK(seen == 0b10110);
+
+  const split::Among<> among{.decisions = {DecisionId(4), DecisionId(0), DecisionId(1)}};
+  CHECK((among.candidates(open, stream) == std::vector{DecisionId(1), DecisionId(4)}));
+  CHECK(among.choose(candidates) == 1);
+  CHECK((split::Among<split::FixedOrder>{{DecisionId(2)}, {{DecisionId(1), DecisionId(2)}}}
+             .candidates(open, stream) == std::vector{DecisionId(2)}));
+  CHECK_THROWS_AS((split::Among<>{{DecisionId(0)}}.candidates(open, stream)), ValueError);
 }
 
 TEST_CASE("a fixed order scores one decision only") {

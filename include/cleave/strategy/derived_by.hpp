@@ -63,8 +63,8 @@ struct DerivedBy : Strategy {
                   "DerivedBy: a rule needs name and `template <SearchSpace S> Genotype<S> "
                   "derive(std::span<const double>, const Restriction<S>&) const` "
                   "(docs/policies.md, Derivation)");
-    const std::vector<double> weights = Strategy::option_weights(net, state);
-    return rule.template derive<typename Net::Space>(weights, net.restriction());
+    const std::vector<double> table = Strategy::option_weights(net, state);
+    return rule.template derive<typename Net::Space>(table, net.restriction());
   }
 };
 
