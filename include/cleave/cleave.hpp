@@ -11,6 +11,7 @@
 #include <cleave/archive/folder_lock.hpp>
 #include <cleave/archive/format.hpp>
 #include <cleave/archive/reader.hpp>
+#include <cleave/archive/snapshot.hpp>
 #include <cleave/archive/tensor.hpp>
 #include <cleave/archive/tensor_shape.hpp>
 #include <cleave/archive/writer.hpp>
@@ -49,6 +50,7 @@
 #include <cleave/engine/schedule.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/concept.hpp>
+#include <cleave/network/darts.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/network/running_batch_norm.hpp>
 #include <cleave/network/training.hpp>
@@ -74,15 +76,20 @@
 #include <cleave/strategy/concept.hpp>
 #include <cleave/strategy/contest.hpp>
 #include <cleave/strategy/darts.hpp>
+#include <cleave/strategy/derived_by.hpp>
 #include <cleave/strategy/finite.hpp>
 #include <cleave/strategy/optimisers.hpp>
 #include <cleave/strategy/race.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
+#include <cleave/strategy/trouble.hpp>
 #include <cleave/strategy/weight_step.hpp>
 #include <cleave/supernet/average_pool.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/concept.hpp>
+#include <cleave/supernet/darts.hpp>
+#include <cleave/supernet/darts_cell.hpp>
+#include <cleave/supernet/darts_operations.hpp>
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave/supernet/nasbench201_cell.hpp>

@@ -8,6 +8,7 @@
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave_test.hpp>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
@@ -61,9 +62,10 @@ std::string found(const Result& result) {
   return json.dump();
 }
 
-/// The digits with NaN in every tenth image of the train part.
+/// The digits with NaN in every tenth, or another share, of the train part's images.
 struct Damaged {
   const data::InMemory& whole;
+  std::int64_t every = 10;
 
   [[nodiscard]] std::string_view name() const { return whole.name(); }
   [[nodiscard]] std::int64_t classes() const { return whole.classes(); }
@@ -75,7 +77,7 @@ struct Damaged {
                                   bool augment, Stream stream) const {
     auto batch = whole.batch(part, indices, augment, stream);
     for (std::size_t i = 0; i < indices.size(); ++i)
-      if (part == data::Part::Train && indices[i] % 10 == 0)
+      if (part == data::Part::Train && indices[i] % every == 0)
         batch.images[static_cast<std::int64_t>(i)].fill_(std::numeric_limits<float>::quiet_NaN());
     return batch;
   }
@@ -255,7 +257,7 @@ TEST_CASE("a run stopped while scoring says how many repeats it has") {
   CHECK(message.find("scoring supernet, after 1 of 2") != std::string::npos);
 }
 
-TEST_CASE("an image that is not finite is an error that names stage, epoch, step and weight") {
+TEST_CASE("an image that is not finite is an error that names stage, epoch, step and images") {
   Result result;
   std::string message;
   try {
@@ -264,9 +266,48 @@ TEST_CASE("an image that is not finite is an error that names stage, epoch, step
     message = error.what();
   }
   CHECK(message.find("training supernet, epoch 0, step 0") != std::string::npos);
-  CHECK(message.find("weight ") != std::string::npos);
-  CHECK(message.find("not finite") != std::string::npos);
+  CHECK(message.find("the images are not finite") != std::string::npos);
   CHECK(result.stages.size() == 1);
+}
+
+TEST_CASE("trouble can be skipped: the run ends, the report counts it, a resumed run agrees") {
+  auto settings = tiny();
+  settings.schedule = {.splits = {}, .final_epochs = 3};
+  settings.trouble = strategy::NonFinite::SkipStep;
+  const auto data = Damaged{digits(), 40};  // some batches are whole
+  const auto search = tiny_search(settings);
+  const auto result = search.run(data);
+  REQUIRE(result.chosen);
+  REQUIRE(result.trouble.count("supernet") == 1);
+  const auto& of_supernet = result.trouble.at("supernet");
+  CHECK(of_supernet.skipped > 0);
+  CHECK(of_supernet.rolled_back == 0);
+  CHECK(of_supernet.last.find("training supernet, epoch 2, step ") == 0);
+  CHECK(found(search.run(data)) == found(result));
+}
+
+TEST_CASE("trouble can be rolled back with half the rate, and what does not help is an error") {
+  auto settings = tiny();
+  settings.trouble = strategy::NonFinite::RollBack;
+  std::string message;
+  Result result;
+  try {
+    tiny_search(settings).run(Damaged{digits()}, {}, result);
+  } catch (const NumericalError& error) {
+    message = error.what();
+  }
+  // The images are the same every time.
+  CHECK(message.find("the images are not finite") != std::string::npos);
+  CHECK(message.find("11 times in a row") != std::string::npos);
+  CHECK(result.trouble.at("supernet").rolled_back == strategy::FiniteGuard::most_rollbacks);
+
+  // A rate that is far too high comes down until it works.
+  settings.schedule = {.splits = {}, .final_epochs = 2};
+  const strategy::Darts<> wild{.weights = {.rate = {1e30, 1e30}, .clip = 0}};
+  const Search search(settings, wild, {.repeats = {repeats}}, {.rungs = {1, 2}});
+  auto state = search.start();
+  CHECK_THROWS_AS(search.run(digits(), {}, state), NumericalError);  // 2^-10 is not enough
+  CHECK(state.live.at(0).state.weight_moments.rate_scale == std::pow(0.5, 10));
 }
 
 TEST_CASE("no split is one-shot search, an exhaustive split few-shot search") {

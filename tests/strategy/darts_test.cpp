@@ -2,6 +2,7 @@
 #include <cleave/strategy/finite.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave_test.hpp>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -282,16 +283,17 @@ TEST_CASE("a child inherits alphas, Adam's moments and its weights' momentum") {
   CHECK(torch::equal(parent.arena().values(), values));
 }
 
-TEST_CASE("the finite guard names the weight, or the loss, and the place") {
+TEST_CASE("the finite guard names the images, the weight, the loss or the gradient, and the place") {
   auto arena = small_arena();
   const auto one = torch::ones({}, at::kDouble);
   const auto nan = torch::full({}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
   const auto infinity = torch::full({}, std::numeric_limits<double>::infinity(), at::kDouble);
   const auto where = [] { return std::string("training leaf 1.0, epoch 2, step 3"); };
+  auto images = torch::ones({2, 1, 2, 2}, at::kDouble);
   const auto message = [&](const at::Tensor& loss, const at::Tensor& norm) -> std::string {
     strategy::FiniteGuard guard;
     try {
-      guard.check(arena, loss, norm, where);
+      CHECK(guard.check(arena, images, loss, norm, where) == strategy::FiniteGuard::Verdict::Fine);
     } catch (const NumericalError& error) {
       return error.what();
     }
@@ -299,13 +301,70 @@ TEST_CASE("the finite guard names the weight, or the loss, and the place") {
   };
   CHECK(message(one, one).empty());
   for (const auto& bad : {nan, infinity}) {
-    CHECK(message(bad, one).find("training leaf 1.0, epoch 2, step 3: the loss") == 0);
-    CHECK_FALSE(message(one, bad).empty());
+    CHECK(message(bad, one).find("training leaf 1.0, epoch 2, step 3: the loss is not finite") == 0);
+    CHECK(message(one, bad).find("the norm of the gradient is not finite") != std::string::npos);
   }
-  {
-    const at::NoGradGuard no_grad;
-    at::Tensor weight = arena.named("first");
-    weight[1][2] = std::numeric_limits<double>::infinity();
+  const at::NoGradGuard no_grad;
+  arena.gradients()[0] = nan;
+  CHECK(message(one, nan).find("the gradient of first is not finite") != std::string::npos);
+  at::Tensor weight = arena.named("first");
+  weight[1][2] = std::numeric_limits<double>::infinity();
+  CHECK(message(nan, nan).find("weight first is not finite") != std::string::npos);
+  images[1][0][1][0] = nan;
+  CHECK(message(nan, nan).find("the images are not finite") != std::string::npos);
+}
+
+TEST_CASE("skipping and rolling back give up when they do not help") {
+  auto arena = small_arena();
+  const auto one = torch::ones({}, at::kDouble);
+  const auto nan = torch::full({}, std::numeric_limits<double>::quiet_NaN(), at::kDouble);
+  using Guard = strategy::FiniteGuard;
+  const auto where = [] { return std::string("here"); };
+  Guard skipping(strategy::NonFinite::SkipStep);
+  for (std::size_t i = 0; i < 2 * Guard::most_skips; ++i) {  // now and then: for ever
+    CHECK(skipping.check(arena, one, nan, one, where) == Guard::Verdict::Skipped);
+    CHECK(skipping.check(arena, one, one, one, where) == Guard::Verdict::Fine);
   }
-  CHECK(message(nan, one).find("weight first is not finite") != std::string::npos);
+  for (std::size_t i = 0; i < Guard::most_skips; ++i)
+    CHECK(skipping.check(arena, one, nan, one, where) == Guard::Verdict::Skipped);
+  CHECK_THROWS_WITH(skipping.check(arena, one, nan, one, where),
+                    Catch::Matchers::Contains("101 times in a row"));
+
+  Guard rolling(strategy::NonFinite::RollBack);
+  for (std::size_t i = 0; i < Guard::most_rollbacks; ++i) {  // the same epoch fails again and again
+    CHECK(rolling.check(arena, one, nan, one, where) == Guard::Verdict::RollBack);
+    CHECK(rolling.check(arena, one, one, one, where) == Guard::Verdict::Fine);
+  }
+  CHECK_THROWS_AS(rolling.check(arena, one, nan, one, where), NumericalError);
+}
+
+TEST_CASE("a gradient that is not finite moves neither weights nor moments") {
+  auto arena = small_arena();
+  const strategy::Sgd sgd{};
+  auto state = sgd.start(arena);
+  const at::NoGradGuard no_grad;
+  arena.gradients().fill_(0.5);
+  sgd.step(arena, state, 0.0);  // some momentum to keep
+  const auto weights = arena.values().clone();
+  const auto momentum = state.momentum.clone();
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(),
+                           std::numeric_limits<double>::infinity()}) {
+    arena.gradients().fill_(0.5);
+    arena.gradients()[1] = bad;
+    const at::Tensor norm = sgd.step(arena, state, 0.1);
+    CHECK_FALSE(std::isfinite(norm.item<double>()));
+    CHECK(torch::equal(arena.values(), weights));
+    CHECK(torch::equal(state.momentum, momentum));
+  }
+  auto alpha = torch::ones({2, 3}, at::kDouble);
+  const strategy::Adam adam{};
+  auto moments = adam.start(alpha);
+  adam.step(alpha, torch::ones({2, 3}, at::kDouble), moments);
+  const auto before = alpha.clone();
+  const auto first = moments.first.clone();
+  auto gradient = torch::ones({2, 3}, at::kDouble);
+  gradient[0][1] = std::numeric_limits<double>::quiet_NaN();
+  adam.step(alpha, gradient, moments);
+  CHECK(torch::equal(alpha, before));
+  CHECK(torch::equal(moments.first, first));
 }

@@ -40,17 +40,7 @@ void result_fields(SearchResult<Space>& result, F&& field) {
   field("stages", result.stages);
   field("chosen", result.chosen);
   field("retrained", result.retrained);
-}
-
-template <class Live, class F>
-void live_fields(Live& live, F&& field) {
-  auto weights = live.net.arena().values();
-  field("weights", weights);
-  field("strategy", live.state);
-  field("epoch", live.epoch);
-  field("step", live.step);
-  field("memory", live.memory);
-  field("judged", live.judged);
+  field("trouble", result.trouble);
 }
 
 template <class Space, class F>
@@ -103,7 +93,7 @@ void write_run(archive::Writer& to, typename Search::State& state) {
     detail::leaf_fields(leaf, text, to);
   });
   detail::write_map(to, "live", state.live, [&](std::size_t, typename Search::Live& live) {
-    detail::live_fields(live, to);
+    live.fields(to);
   });
   detail::write_map(to, "candidates", state.trials, [&](std::size_t, typename Search::Trial& trial) {
     auto epochs = trial.recipe().epochs;
@@ -154,7 +144,7 @@ template <class Search>
               fmt::format("{}", *result.chosen));
   detail::read_map(from, "live", nodes, [&](std::size_t node) {
     auto live = search.fresh_node(result.tree, node);
-    detail::live_fields(live, from);
+    live.fields(from);
     state.live.emplace(node, std::move(live));
   });
   detail::read_map(from, "candidates", result.leaves.size(), [&](std::size_t i) {

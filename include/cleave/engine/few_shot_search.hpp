@@ -79,6 +79,7 @@ class FewShotSearch {
     std::size_t batch = 48;
     std::uint64_t seed = 0;
     Restriction<Space> root{};
+    strategy::NonFinite trouble = strategy::NonFinite::Stop;  ///< of supernets
     bool last_child_first = false;  ///< visits children backwards; the result is the same
 
     /// Everything the result depends on.
@@ -93,6 +94,7 @@ class FewShotSearch {
       field("holdout", holdout);
       field("batch", batch);
       field("seed", seed);
+      field("trouble", trouble);
       std::vector<OptionSet> allowed;
       for (std::size_t d = 0; d < Space::decision_count; ++d)
         allowed.push_back(root[DecisionId(d)]);
@@ -156,6 +158,8 @@ class FewShotSearch {
     if (!state.retraining) state.retraining.emplace(fresh_retraining(state.result.genotype()));
     state.result.retrained =
         finish_retraining(*state.retraining, data, control, state.result.stages, "network");
+    const auto& trouble = state.retraining->trouble();
+    if (trouble.skipped + trouble.rolled_back > 0) state.result.trouble["network"] = trouble;
     state.retraining.reset();
   }
 
@@ -313,13 +317,15 @@ class FewShotSearch {
       const auto steps = data::EpochOrder::batches_in(holdout.weights.size(), settings.batch);
       StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps,
                        live.epoch * steps + live.step);
-      strategy::FiniteGuard guard;
-      for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0) {
+      strategy::FiniteGuard guard(settings.trouble);
+      for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0, guard.epoch_done()) {
         const auto of_epoch = stream.fork("epoch").fork(epoch);
         const data::EpochOrder weights(holdout.weights, settings.batch, of_epoch.fork("weights"));
         std::optional<data::EpochOrder> search;
         if (update) search.emplace(holdout.search, settings.batch, of_epoch.fork("search"));
         while (live.step < weights.batches()) {
+          if (live.step == 0 && settings.trouble == strategy::NonFinite::RollBack)
+            live.epoch_began.take(live);
           const auto k = live.step;
           const auto of_step = of_epoch.fork("step").fork(k);
           TrainingStep step;
@@ -334,13 +340,30 @@ class FewShotSearch {
                           static_cast<double>(phase.epochs);
           const auto report =
               host.strategy_.step(live.net, live.state, step, of_step.fork("strategy"));
-          guard.check(live.net.arena(), report.loss, report.gradient_norm, [&] {
-            return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
-          });
+          const auto verdict = guard.check(
+              live.net.arena(), step.weights.images, report.loss, report.gradient_norm, [&] {
+                return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
+              });
           ++live.step;
+          if (verdict != strategy::FiniteGuard::Verdict::Fine) recover(node, live, verdict, guard);
           clock.tick(weights.batch(k).size());
         }
       }
+    }
+
+    /// After a step that was not finite, which has moved nothing.
+    void recover(std::size_t node, Live& live, strategy::FiniteGuard::Verdict verdict,
+                 const strategy::FiniteGuard& guard) {
+      auto& trouble = result.trouble[where(node)];
+      trouble.last = guard.message();
+      if (verdict == strategy::FiniteGuard::Verdict::Skipped) {
+        ++trouble.skipped;
+        return;
+      }
+      ++trouble.rolled_back;
+      live.epoch_began.restore(live);
+      live.state.fields(strategy::HalveRates{});
+      live.epoch_began.take(live);
     }
 
     /// Asks the criterion and grows the tree.
@@ -441,6 +464,10 @@ class FewShotSearch {
                             [&](const at::Tensor& x) { return net.forward(x, context); });
     }
 
+    void note(const strategy::Trouble& trouble, const std::string& place) const {
+      if (trouble.skipped + trouble.rolled_back > 0) result.trouble[place] = trouble;
+    }
+
     void choose() {
       std::vector<LeafCandidate<Space>> candidates;
       for (const auto& leaf : result.leaves)
@@ -464,6 +491,7 @@ class FewShotSearch {
                          it->second.steps_done(steps));
         it->second.train_until(epochs, data, images,
                                [&](std::size_t count) { clock.tick(count); });
+        note(it->second.trouble(), "network of " + leaf);
         const auto value = it->second.accuracy(data, data::Part::Train, holdout.validation);
         result.trials.push_back({i, epochs, value});
         return value;

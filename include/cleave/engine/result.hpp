@@ -4,6 +4,8 @@
 #include <cleave/space/genotype.hpp>
 #include <cleave/split/evidence.hpp>
 #include <cleave/split/tree.hpp>
+#include <cleave/strategy/trouble.hpp>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -103,6 +105,8 @@ struct SearchResult {
   std::optional<std::size_t> chosen{};  ///< index into `leaves`
   std::vector<StageRecord> stages{};
   std::optional<RetrainRecord> retrained{};
+  /// What was not finite and was not the end of the run, by place ("leaf 1.0").
+  std::map<std::string, strategy::Trouble> trouble{};
 
   /// Optimiser steps of supernet training, all nodes together.
   [[nodiscard]] std::size_t search_steps() const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cleave/archive/snapshot.hpp>
+#include <cleave/archive/tensor.hpp>
 #include <cleave/engine/result.hpp>
 #include <cleave/network/training.hpp>
 #include <cleave/strategy/concept.hpp>
@@ -19,6 +21,24 @@ struct LiveNode {
   std::size_t step = 0;     ///< steps done of the epoch under way
   SplitMemory memory{};     ///< similarity matrices of the repeats scored so far
   std::vector<Hits> judged{};  ///< what `PathJudge` has answered so far
+  archive::Snapshot epoch_began{};  ///< empty unless trouble is rolled back
+
+  /// Everything that a training step changes.
+  template <class F>
+  void moving(F&& field) {
+    auto weights = net.arena().values();
+    field("weights", weights);
+    field("strategy", state);
+    field("epoch", epoch);
+    field("step", step);
+  }
+  template <class F>
+  void fields(F&& field) {
+    moving(field);
+    field("memory", memory);
+    field("judged", judged);
+    field("epoch_began", epoch_began);
+  }
 };
 
 /// Everything a search is between two steps; `FewShotSearch` moves it on. Nothing else is

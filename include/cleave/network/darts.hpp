@@ -18,6 +18,13 @@ struct DartsConfig {
   double drop_path = 0.2;         ///< probability at the end of training; grows from 0 linearly
   double auxiliary_weight = 0.4;  ///< of the auxiliary head's loss; 0: no head
 
+  template <class F>
+  void fields(F&& field) const {
+    field("sizes", sizes);
+    field("drop_path", drop_path);
+    field("auxiliary_weight", auxiliary_weight);
+  }
+
   /// Throws `ValueError` naming the first number that makes no network.
   void check() const {
     sizes.check();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cleave/archive/snapshot.hpp>
+#include <cleave/archive/tensor.hpp>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
@@ -24,6 +26,7 @@ struct Recipe {
   std::size_t batch = 256;
   bool augment = true;
   double label_smoothing = 0.0;
+  strategy::NonFinite trouble = strategy::NonFinite::Stop;
   template <class F>
   void fields(F&& field) const {
     field("optimiser", optimiser);
@@ -31,6 +34,7 @@ struct Recipe {
     field("batch", batch);
     field("augment", augment);
     field("label_smoothing", label_smoothing);
+    field("trouble", trouble);
   }
 
   /// The retraining of the DARTS papers on CIFAR-10, which goes with cutout 16, drop-path and an
@@ -64,17 +68,22 @@ class Training {
         recipe_(recipe),
         momentum_(recipe.optimiser.start(net_.arena())),
         stream_(stream),
-        where_(std::move(where)) {}
+        where_(std::move(where)),
+        guard_(recipe.trouble) {}
 
-  /// Trains on these images of the train part until `epochs` epochs are done in all. Throws
-  /// `NumericalError` when a loss or weight is no longer finite.
+  /// Trains on these images of the train part until `epochs` epochs are done in all. A loss or
+  /// gradient that is not finite is treated as `recipe.trouble` says; throws `NumericalError`.
   template <data::DataSet D>
   void train_until(std::size_t epochs, const D& data, std::span<const std::int64_t> images,
                    const Tick& tick) {
-    for (; epoch_ < epochs; ++epoch_, step_ = 0) {
+    for (; epoch_ < epochs; ++epoch_, step_ = 0, guard_.epoch_done()) {
       const auto stream = stream_.fork("epoch").fork(epoch_);
       const data::EpochOrder order(images, recipe_.batch, stream.fork("order"));
       while (step_ < order.batches()) {
+        if (step_ == 0 && recipe_.trouble == strategy::NonFinite::RollBack) epoch_began_.take(*this);
+        at::Tensor statistics_before;
+        if (recipe_.trouble == strategy::NonFinite::SkipStep)
+          statistics_before = net_.statistics().values().clone();
         const auto k = step_;
         const auto batch = data.batch(data::Part::Train, order.batch(k), recipe_.augment,
                                       stream.fork("augment").fork(k));
@@ -86,10 +95,11 @@ class Training {
         const auto loss = loss_of(batch, {progress, stream.fork("network").fork(k)});
         loss.backward();
         const auto norm = recipe_.optimiser.step(net_.arena(), momentum_, progress);
-        guard_.check(net_.arena(), loss.detach(), norm, [&] {
+        const auto verdict = guard_.check(net_.arena(), batch.images, loss.detach(), norm, [&] {
           return fmt::format("{}, epoch {}, step {}", where_, epoch_, k);
         });
         ++step_;
+        if (verdict != strategy::FiniteGuard::Verdict::Fine) recover(verdict, statistics_before);
         tick(order.batch(k).size());
       }
     }
@@ -110,9 +120,9 @@ class Training {
     return epoch_ * per_epoch + step_;
   }
 
-  /// Everything that training changes.
+  /// Everything that a step changes.
   template <class F>
-  void fields(F&& field) {
+  void moving(F&& field) {
     auto weights = net_.arena().values();
     auto statistics = net_.statistics().values();
     field("weights", weights);
@@ -121,8 +131,32 @@ class Training {
     field("epoch", epoch_);
     field("step", step_);
   }
+  template <class F>
+  void fields(F&& field) {
+    moving(field);
+    field("trouble", trouble_);
+    field("epoch_began", epoch_began_);
+  }
+
+  /// Steps that were skipped and epochs that were begun again.
+  [[nodiscard]] const strategy::Trouble& trouble() const noexcept { return trouble_; }
 
  private:
+  /// Undoes a step that was not finite. A step to be skipped has moved the running statistics only.
+  void recover(strategy::FiniteGuard::Verdict verdict, const at::Tensor& statistics_before) {
+    trouble_.last = guard_.message();
+    if (verdict == strategy::FiniteGuard::Verdict::Skipped) {
+      ++trouble_.skipped;
+      const at::NoGradGuard no_grad;
+      net_.statistics().values().detach().copy_(statistics_before);
+      return;
+    }
+    ++trouble_.rolled_back;
+    epoch_began_.restore(*this);
+    momentum_.rate_scale *= 0.5;
+    epoch_began_.take(*this);
+  }
+
   [[nodiscard]] at::Tensor loss_of(const data::Batch& batch, const TrainingMoment& moment) const {
     const auto entropy = [&](const at::Tensor& logits) {
       return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100,
@@ -146,6 +180,8 @@ class Training {
   std::size_t epoch_ = 0;  ///< epochs done
   std::size_t step_ = 0;   ///< steps done of the epoch under way
   strategy::FiniteGuard guard_;
+  strategy::Trouble trouble_;
+  archive::Snapshot epoch_began_;  ///< empty unless trouble is rolled back
 };
 
 }  // namespace cleave::network

@@ -85,6 +85,11 @@ template <SearchSpace S>
     retrained = {{"test_accuracy", result.retrained->test_accuracy},
                  {"test_images", result.retrained->test_images},
                  {"parameters", result.retrained->parameters}};
+  json trouble = json::object();
+  for (const auto& [where, what] : result.trouble)
+    trouble[where] = {{"last", what.last},
+                      {"skipped_steps", what.skipped},
+                      {"rolled_back", what.rolled_back}};
   return {{"split_tree", cleave::to_json(result.tree)},
           {"splits", std::move(splits)},
           {"leaves", std::move(leaves)},
@@ -93,6 +98,7 @@ template <SearchSpace S>
           {"chosen_architecture",
            result.chosen ? json(to_text<S>(result.genotype())) : json()},
           {"retrained", std::move(retrained)},
+          {"trouble", std::move(trouble)},
           {"stages", std::move(stages)}};
 }
 

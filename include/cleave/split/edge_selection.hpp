@@ -124,6 +124,12 @@ struct Among {
   std::vector<DecisionId> decisions;
   Edges edges{};
 
+  template <class F>
+  void fields(F&& field) const {
+    field("decisions", decisions);
+    field("edges", edges);
+  }
+
   [[nodiscard]] std::vector<DecisionId> candidates(std::span<const DecisionId> open,
                                                    Stream& stream) const {
     std::vector<DecisionId> shown;

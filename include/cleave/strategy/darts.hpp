@@ -120,7 +120,7 @@ struct Darts {
     const auto& arena = net.arena();
     auto values = arena.values();
     const auto frozen = state.alpha.detach();
-    const auto rate = weights.rate.at(step.progress);
+    const auto rate = weights.rate_at(state.weight_moments, step.progress);
 
     // w' in place; `before` brings w back bit for bit.
     const auto before = values.clone();

@@ -51,6 +51,12 @@ template <class Strategy, class Rule = LiteralRule>
 struct DerivedBy : Strategy {
   Rule rule{};
 
+  template <class F>
+  void fields(F&& field) const {
+    if constexpr (requires { Strategy::fields(field); }) Strategy::fields(field);
+    field("rule", rule);
+  }
+
   template <class Net>
   [[nodiscard]] Genotype<typename Net::Space> derive(
       const Net& net, const typename Strategy::template State<Net>& state, const Judge<Net>&,

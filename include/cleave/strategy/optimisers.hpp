@@ -45,11 +45,13 @@ struct Sgd {
   }
 
   struct State {
-    at::Tensor momentum;  ///< [P]
+    at::Tensor momentum;    ///< [P]
+    double rate_scale = 1;  ///< what is left of the rate after trouble (`strategy::NonFinite`)
 
     template <class F>
     void fields(F&& field) {
       field("momentum", momentum);
+      field("rate_scale", rate_scale);
     }
   };
 
@@ -57,20 +59,26 @@ struct Sgd {
     return {at::zeros_like(arena.values())};
   }
 
+  [[nodiscard]] double rate_at(const State& state, double progress) const noexcept {
+    return state.rate_scale * rate.at(progress);
+  }
+
   /// Consumes `arena.gradients()`; returns the gradient's norm before clipping (a scalar tensor:
-  /// no host synchronisation).
+  /// no host synchronisation). A gradient whose norm is not finite moves nothing, neither weights
+  /// nor momentum, and is left in the buffer so that its origin can be named.
   at::Tensor step(WeightArena& arena, State& state, double progress) const {
     const at::NoGradGuard no_grad;
     auto gradient = arena.gradients();
     const auto norm = gradient.norm();
-    // A norm that is not finite leaves the gradient alone, so that the weight at fault can be named.
-    if (clip > 0)
-      gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0).nan_to_num(1.0));
+    const auto finite = norm.isfinite().to(norm.scalar_type());  // 1 or 0
+    if (clip > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0));
     auto weights = arena.values();
     gradient.add_(weights, weight_decay);
-    state.momentum.mul_(momentum).add_(gradient);
-    if (nesterov) gradient.add_(state.momentum, momentum);
-    weights.add_(nesterov ? gradient : state.momentum, -rate.at(progress));
+    // momentum m + g, or m where the gradient is of no use: 0 * NaN would be NaN, so it is masked.
+    const auto usable = at::where(finite.gt(0), gradient, at::zeros({}, gradient.options()));
+    state.momentum.mul_(finite.mul(momentum - 1.0).add(1.0)).add_(usable);
+    const auto move = nesterov ? usable.add(state.momentum, momentum) : state.momentum;
+    weights.addcmul_(move, finite.mul(-rate_at(state, progress)));
     return norm;
   }
 };
@@ -109,15 +117,21 @@ struct Adam {
     return {at::zeros_like(like), at::zeros_like(like), 0};
   }
 
+  /// A gradient that is not finite moves neither weights nor moments.
   void step(at::Tensor& weights, at::Tensor gradient, State& state) const {
     const at::NoGradGuard no_grad;
     ++state.steps;
     const auto t = static_cast<double>(state.steps);
+    const auto finite = gradient.isfinite().all();
+    const auto kept = [&](at::Tensor& moment, const at::Tensor& next) {
+      moment.copy_(at::where(finite, next, moment));
+    };
     gradient = gradient.add(weights, weight_decay);
-    state.first.mul_(beta1).add_(gradient, 1.0 - beta1);
-    state.second.mul_(beta2).addcmul_(gradient, gradient, 1.0 - beta2);
+    kept(state.first, state.first.mul(beta1).add_(gradient, 1.0 - beta1));
+    kept(state.second, state.second.mul(beta2).addcmul_(gradient, gradient, 1.0 - beta2));
     const auto scale = state.second.sqrt().div_(std::sqrt(1.0 - std::pow(beta2, t))).add_(epsilon);
-    weights.addcdiv_(state.first, scale, -rate / (1.0 - std::pow(beta1, t)));
+    const auto move = state.first.div(scale).mul_(-rate / (1.0 - std::pow(beta1, t)));
+    weights.add_(at::where(finite, move, at::zeros({}, move.options())));
   }
 };
 

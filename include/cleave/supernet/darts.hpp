@@ -14,6 +14,16 @@ struct DartsConfig {
   at::ScalarType scalar = at::kFloat;
   at::Device device = at::kCPU;
 
+  template <class F>
+  void fields(F&& field) const {
+    field("channels", channels);
+    field("cells", cells);
+    field("image_channels", image_channels);
+    field("classes", classes);
+    field("scalar", scalar);
+    field("device", device.str());
+  }
+
   /// Throws `ValueError` naming the first size that is not positive.
   void check() const {
     const auto positive = [](std::string_view what, std::int64_t value) {
