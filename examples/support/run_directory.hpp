@@ -75,9 +75,9 @@ class RunDirectory {
 };
 
 /// Heat maps of every split that measured similarities, one picture per split.
-inline void write_heat_maps(const RunDirectory& directory, const std::string& prefix,
-                            const cleave::SearchResult<cleave::space::NasBench201>& result) {
-  using Space = cleave::space::NasBench201;
+template <class Space>
+void write_heat_maps(const RunDirectory& directory, const std::string& prefix,
+                     const cleave::SearchResult<Space>& result) {
   for (const auto& record : result.splits) {
     std::vector<cleave::report::HeatMap> maps;
     for (const auto& seen : record.outcome.evidence) {

@@ -11,6 +11,7 @@ struct DartsShape {
   std::size_t cells = 20;     ///< reduction cells at 1/3 and 2/3
   std::size_t image = 32;     ///< side in pixels, a multiple of 4
   std::size_t classes = 10;
+  std::size_t image_channels = 3;
 
   friend bool operator==(const DartsShape&, const DartsShape&) = default;
 };
@@ -63,7 +64,7 @@ inline NetworkCost darts_operation_cost(DartsOperation operation, std::uint64_t 
     throw ValueError(fmt::format("darts: image size {} and {} channels, must be multiples of 4 "
                                  "and 2",
                                  shape.image, shape.channels));
-  constexpr std::uint64_t image_channels = 3;
+  require_dimension("darts image channels", shape.image_channels, 1, 4096);
   constexpr std::uint64_t stem_multiplier = 3;
   std::uint64_t area = shape.image * shape.image;
   std::uint64_t width = shape.channels;
@@ -71,7 +72,7 @@ inline NetworkCost darts_operation_cost(DartsOperation operation, std::uint64_t 
   std::uint64_t last = before_last;
   std::uint64_t auxiliary_width = 0;
 
-  NetworkCost total = convolution_cost(image_channels, last, 3, area);
+  NetworkCost total = convolution_cost(shape.image_channels, last, 3, area);
   total += batch_norm_cost(last);
   for (std::size_t i = 0; i < shape.cells; ++i) {
     const bool reduction = i == shape.cells / 3 || i == 2 * shape.cells / 3;

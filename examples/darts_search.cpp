@@ -1,0 +1,374 @@
+// Few-shot architecture search on the DARTS space, from supernet to retrained network, with every
+// part chosen on the command line. `darts_search --help` explains the options; docs/method.md the
+// method; `darts_retrain` trains the genotype it finds again, for longer.
+
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/engine/retrain.hpp>
+#include <cleave/network/darts.hpp>
+#include <cleave/report/darts_cell_svg.hpp>
+#include <cleave/strategy/darts.hpp>
+#include <cleave/strategy/rsps.hpp>
+#include <cleave/strategy/snas.hpp>
+#include <cleave/version.hpp>
+#include <exception>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "support/chosen_parts.hpp"
+#include "support/data_argument.hpp"
+#include "support/device_argument.hpp"
+#include "support/program.hpp"
+
+namespace {
+
+using Space = cleave::space::Darts;
+using Net = cleave::network::Darts;
+
+struct Options {
+  std::string preset = "digits";
+  std::string strategy = "darts1";
+  std::string split = "gm";
+  std::string edges = "normal";
+  std::string probe = "soft";
+  std::string derive = "fair";
+  std::string data = "digits";
+  std::vector<std::size_t> split_epochs{2, 4};
+  std::size_t groups = 2;
+  std::size_t epochs = 6;
+  std::string restart = "last";
+  bool freeze = true;
+  std::size_t repeats = 4;
+  std::int64_t channels = 4;
+  std::int64_t cells = 3;
+  std::size_t batch = 64;
+  std::size_t take = 0;
+  std::vector<std::size_t> rungs{2, 4};
+  std::int64_t network_channels = 8;
+  std::int64_t network_cells = 6;
+  std::size_t retrain_epochs = 30;
+  double drop_path = 0.2;
+  double auxiliary = 0.4;
+  int cutout = 0;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  int threads = 0;
+  std::string out = "cleave-run";
+  bool quiet = false;
+};
+
+/// What the papers' recipes on CIFAR-10 have in common.
+void papers(Options& o) {
+  o.channels = 16;
+  o.cells = 8;
+  o.repeats = 100;
+  o.rungs = {10, 20, 40};
+  o.network_channels = 36;
+  o.network_cells = 20;
+  o.retrain_epochs = 600;
+  o.cutout = 16;
+}
+void gm(Options& o) {
+  papers(o);
+  o.split_epochs = {2, 4, 6};
+  o.epochs = 15;
+}
+
+/// The recipes and a small one. What the command line says goes before the preset.
+const std::map<std::string, std::function<void(Options&)>> presets{
+    {"digits", [](Options&) {}},
+    {"gm-darts", gm},
+    {"gm-snas",
+     [](Options& o) {
+       gm(o);
+       o.strategy = "snas";
+     }},
+    {"few-shot-darts",
+     [](Options& o) {
+       papers(o);
+       o.split = "exhaustive";
+       o.split_epochs = {0};
+       o.epochs = 20;
+       o.freeze = false;
+     }},
+    {"one-shot",
+     [](Options& o) {
+       papers(o);
+       o.split = "none";
+       o.epochs = 50;
+     }},
+};
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) names.push_back(name);
+  return names;
+}
+
+/// The whole command line. Two passes: the preset first, then everything given by hand over it.
+void declare(CLI::App& app, Options& o) {
+  const auto one_of = [&](const char* name, std::string& value, std::vector<std::string> allowed,
+                          const char* help) {
+    app.add_option(name, value, help)->check(CLI::IsMember(allowed))->capture_default_str();
+  };
+  const auto size = [&](const char* name, auto& value, std::int64_t least, const char* help) {
+    app.add_option(name, value, help)->check(CLI::Range(least, std::int64_t{1} << 20))
+        ->capture_default_str();
+  };
+  one_of("--preset", o.preset, names_of(presets),
+         "starting point: digits (minutes), or a recipe of the papers for CIFAR-10: gm-darts, "
+         "gm-snas, few-shot-darts, one-shot (weeks on two cores)");
+  one_of("--strategy", o.strategy, {"darts1", "darts2", "snas", "rsps"},
+         "darts1 (first order), darts2 (second order), snas, rsps");
+  one_of("--split", o.split, {"none", "exhaustive", "random", "gm"},
+         "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)");
+  one_of("--edges", o.edges, {"normal", "all"},
+         "gradient matching: split normal edges only, or any of all 28");
+  one_of("--probe", o.probe, {"soft", "hard"},
+         "gradient matching: a probed operation keeps its own weight, or takes weight 1");
+  one_of("--derive", o.derive, {"fair", "literal"},
+         "how edges are ranked: fair between split and unsplit ones, or by the largest weight");
+  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->capture_default_str();
+  size("--groups", o.groups, 2, "children per split (exhaustive takes one per operation)");
+  size("--epochs", o.epochs, 1, "epochs of every leaf after the last split");
+  one_of("--restart", o.restart, {"none", "every", "last"},
+         "which splits start from fresh weights");
+  app.add_flag("--freeze,!--no-freeze", o.freeze, "alphas stay uniform until the last split");
+  size("--repeats", o.repeats, 0,
+       "gradient matching: fixed number of repeats; 0 stops when certain");
+  app.add_option("--data", o.data, example::data_help)->capture_default_str();
+  size("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
+  size("--channels", o.channels, 1, "channels of the supernet's first cells");
+  size("--cells", o.cells, 1, "cells of the supernet");
+  size("--batch", o.batch, 2, "images per search step");
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+      ->capture_default_str();
+  size("--network-channels", o.network_channels, 1, "channels of the stand-alone network");
+  size("--network-cells", o.network_cells, 1, "cells of the stand-alone network");
+  size("--retrain-epochs", o.retrain_epochs, 1, "epochs of the chosen network");
+  app.add_option("--drop-path", o.drop_path, "drop-path probability at the end of training")
+      ->capture_default_str();
+  app.add_option("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none")
+      ->capture_default_str();
+  size("--cutout", o.cutout, 0, "side of the cutout while retraining; 0: none");
+  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
+  app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
+      ->capture_default_str();
+  app.add_flag("--quiet", o.quiet, "no progress");
+}
+
+class Program {
+ public:
+  explicit Program(const Options& options)
+      : o_(options),
+        data_(example::load(options.data, options.take)),
+        directory_(options.out),
+        progress_(options.quiet) {
+    if (o_.threads > 0) at::set_num_threads(o_.threads);
+    const auto device = example::device_of(o_.device);
+    data_ = data_.to(device);
+    supernet_ = {.channels = o_.channels,
+                 .cells = o_.cells,
+                 .image_channels = data_.shape().channels,
+                 .classes = data_.classes(),
+                 .device = device};
+    network_ = {.sizes = supernet_, .drop_path = o_.drop_path, .auxiliary_weight = o_.auxiliary};
+    network_.sizes.channels = o_.network_channels;
+    network_.sizes.cells = o_.network_cells;
+    recipe_.epochs = o_.retrain_epochs;
+  }
+
+  void run() {
+    namespace strategy = cleave::strategy;
+    // Search on this space: SGD without Nesterov, weight decay 3e-4 (method.md section 3).
+    const strategy::Sgd weights{.weight_decay = 3e-4, .nesterov = false};
+    const auto derived = [&](auto strategy) {
+      strategy.weights = weights;
+      strategy.rule = {.literal = o_.derive == "literal"};
+      return strategy;
+    };
+    const auto darts = [&](auto strategy) {
+      if (o_.freeze) strategy.alpha_deviation = 0;  // exactly uniform while frozen
+      return derived(strategy);
+    };
+    using example::ChosenRule;
+    using strategy::DerivedBy;
+    if (o_.strategy == "darts1") {
+      search(darts(DerivedBy<strategy::Darts<strategy::FirstOrder>, ChosenRule>{}));
+    } else if (o_.strategy == "darts2") {
+      search(darts(DerivedBy<strategy::Darts<strategy::SecondOrder>, ChosenRule>{}));
+    } else if (o_.strategy == "snas") {
+      DerivedBy<strategy::Snas, ChosenRule> snas{};
+      snas.temperature.last = 0.03;
+      search(derived(snas));
+    } else {
+      strategy::Rsps<> rsps{};
+      rsps.weights = weights;
+      search(rsps);
+    }
+    print();
+  }
+
+ private:
+  [[nodiscard]] example::ChosenCriterion criterion() const {
+    if (o_.split == "random") return {cleave::split::Random{}};
+    if (o_.split != "gm") return {cleave::split::Exhaustive{}};
+    auto decisions = Space::cell_decisions(false);
+    if (o_.edges == "all") {
+      const auto reduction = Space::cell_decisions(true);
+      decisions.insert(decisions.end(), reduction.begin(), reduction.end());
+    }
+    return {example::Matching{.edges = {.decisions = decisions},
+                              .repeats = {.count = o_.repeats},
+                              .probe = o_.probe == "soft" ? cleave::Probe::Soft
+                                                          : cleave::Probe::Hard}};
+  }
+
+  [[nodiscard]] cleave::RunControl watched() {
+    return example::watched(directory_, progress_, "search");
+  }
+
+  template <class Strategy>
+  void search(const Strategy& strategy) {
+    using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion>;
+    typename Search::Settings settings;
+    if (o_.split != "none")
+      for (const auto epoch : o_.split_epochs)
+        settings.schedule.splits.push_back({epoch, o_.groups});
+    settings.schedule.final_epochs = o_.epochs;
+    settings.schedule.freeze_architecture = o_.freeze;
+    settings.schedule.restart = o_.restart == "none"    ? cleave::Restart::None
+                                : o_.restart == "every" ? cleave::Restart::EverySplit
+                                                        : cleave::Restart::LastSplit;
+    settings.supernet = supernet_;
+    settings.network = network_;
+    settings.trial = recipe_;
+    settings.batch = o_.batch;
+    settings.seed = o_.seed;
+    try {
+      Search(settings, strategy, criterion(), {.rungs = o_.rungs}).run(data_, watched(), result_);
+      auto augmentation = data_.augmentation();
+      augmentation.cutout = o_.cutout;
+      retrained_ = cleave::retrain<Net>(result_.genotype(), network_, recipe_,
+                                        data_.with_augmentation(augmentation),
+                                        cleave::Stream(o_.seed).fork("retrain"), watched(),
+                                        result_.stages, "network");
+    } catch (const std::exception& error) {
+      write(error.what());  // what was found before the trouble is not lost
+      throw;
+    }
+    write("");
+  }
+
+  void write(const std::string& trouble) const {
+    nlohmann::json report = {{"program", "darts_search"},
+                             {"cleave", cleave::version_text},
+                             {"libtorch", TORCH_VERSION},
+                             {"complete", trouble.empty()},
+                             {"settings",
+                              {{"strategy", o_.strategy},
+                               {"split", o_.split},
+                               {"edges", o_.edges},
+                               {"probe", o_.probe},
+                               {"derive", o_.derive},
+                               {"split_epochs", o_.split_epochs},
+                               {"groups", o_.groups},
+                               {"epochs", o_.epochs},
+                               {"restart", o_.restart},
+                               {"freeze", o_.freeze},
+                               {"repeats", o_.repeats},
+                               {"data", o_.data},
+                               {"take", o_.take},
+                               {"channels", o_.channels},
+                               {"cells", o_.cells},
+                               {"batch", o_.batch},
+                               {"rungs", o_.rungs},
+                               {"network_channels", o_.network_channels},
+                               {"network_cells", o_.network_cells},
+                               {"retrain_epochs", o_.retrain_epochs},
+                               {"drop_path", o_.drop_path},
+                               {"auxiliary", o_.auxiliary},
+                               {"cutout", o_.cutout},
+                               {"seed", o_.seed},
+                               {"device", o_.device},
+                               {"threads", at::get_num_threads()}}},
+                             {"search", cleave::report::to_json(result_)}};
+    if (!trouble.empty()) report["stopped_by"] = trouble;
+    if (retrained_)
+      report["retrained"] = {{"test_accuracy", retrained_->test_accuracy},
+                             {"test_images", retrained_->test_images},
+                             {"parameters", retrained_->parameters}};
+    directory_.write("result.json", report.dump(1) + "\n");
+    example::write_heat_maps(directory_, "gm", result_);
+    if (!result_.chosen) return;
+    const auto& genotype = result_.genotype();
+    directory_.write("genotype.txt", Space::to_text(genotype) + "\n");
+    for (const bool reduction : {false, true})
+      directory_.write(reduction ? "cell_reduction.svg" : "cell_normal.svg",
+                       cleave::report::darts_cell_svg(genotype, reduction, "The chosen genotype"));
+  }
+
+  /// The last validation accuracy of a leaf's network alone, in percent; nothing if never tried.
+  [[nodiscard]] std::string alone(std::size_t leaf) const {
+    std::string text = "-";
+    for (const auto& trial : result_.trials)
+      if (trial.candidate == leaf)
+        text = fmt::format("{:.2f} after {}", 100 * trial.accuracy, trial.epochs);
+    return text;
+  }
+
+  void print() const {
+    fmt::print("{:<10} {:>14} {:>8} {:>7}   {}\n", "leaf", "in supernet %", "entropy", "skip",
+               "alone, % after epochs");
+    for (std::size_t i = 0; i < result_.leaves.size(); ++i) {
+      const auto& leaf = result_.leaves[i];
+      const auto& path = result_.tree[leaf.node].path;
+      fmt::print("{:<10} {:>14.2f} {:>8} {:>7} {} {}\n", path.empty() ? "root" : path,
+                 100 * leaf.supernet_accuracy,
+                 leaf.alpha ? fmt::format("{:.3f}", leaf.alpha->entropy) : "-",
+                 leaf.alpha ? fmt::format("{:.3f}", leaf.alpha->skip_share) : "-",
+                 i == result_.chosen ? '*' : ' ', alone(i));
+    }
+    fmt::print("\nchosen (*) by validation: {}\nretrained {} epochs: test accuracy {:.2f} % on {} "
+               "images, {} parameters\nresults: {}\n",
+               Space::to_text(result_.genotype()), o_.retrain_epochs,
+               100 * retrained_->test_accuracy, retrained_->test_images, retrained_->parameters,
+               std::filesystem::absolute(directory_.path()).string());
+  }
+
+  Options o_;
+  cleave::data::InMemory data_;
+  example::RunDirectory directory_;
+  example::ProgressLine progress_;
+  cleave::supernet::DartsConfig supernet_{};
+  cleave::network::DartsConfig network_{};
+  cleave::network::Recipe recipe_ = cleave::network::Recipe::darts();
+  cleave::SearchResult<Space> result_{};
+  std::optional<cleave::RetrainRecord> retrained_{};
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  {
+    CLI::App first;
+    first.allow_extras();
+    first.set_help_flag();
+    std::string preset = options.preset;
+    first.add_option("--preset", preset);
+    CLI11_PARSE(first, argc, argv);
+    if (const auto found = presets.find(preset); found != presets.end()) found->second(options);
+  }
+  CLI::App app{"Few-shot architecture search on the DARTS space: train a supernet, split it, search "
+               "inside the parts, choose one genotype by validation, retrain and test it"};
+  declare(app, options);
+  CLI11_PARSE(app, argc, argv);
+  return example::exit_code_of("darts_search", options.out, [&] { Program(options).run(); });
+}
