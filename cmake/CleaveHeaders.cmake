@@ -9,6 +9,8 @@ set(cleave_core_rooms core space graph tabular)
 set(cleave_core_files core version split/split split/tree split/tree_text split/tree_json
                       split/tree_dot)
 set(cleave_mixed_rooms testing report schedule)
+# Headers of cleave::image_folder, which needs libjpeg-turbo and libpng besides; in no umbrella.
+set(cleave_image_headers data/image_decoder.hpp data/image_folder.hpp)
 
 # Sets `out` to the headers of this project that `header` reaches, itself included, and
 # `outside_out` to all others that those include. Paths are relative to include/cleave.

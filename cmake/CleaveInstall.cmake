@@ -11,6 +11,14 @@ if(CLEAVE_TORCH)
   install(TARGETS cleave_cleave EXPORT cleave_cleave COMPONENT cleave FILE_SET HEADERS)
   install(EXPORT cleave_cleave NAMESPACE cleave:: DESTINATION ${package_folder} COMPONENT cleave
           FILE cleave-cleave.cmake)
+  if(TARGET cleave_image_folder)
+    install(TARGETS cleave_image_folder EXPORT cleave_image_folder COMPONENT cleave
+            FILE_SET HEADERS)
+    install(EXPORT cleave_image_folder NAMESPACE cleave:: DESTINATION ${package_folder}
+            COMPONENT cleave FILE cleave-image_folder.cmake)
+    install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/cmake/FindImageCodecs.cmake
+            DESTINATION ${package_folder} COMPONENT cleave)
+  endif()
   install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/cmake/FindLibTorch.cmake DESTINATION ${package_folder}
           COMPONENT cleave)
 endif()

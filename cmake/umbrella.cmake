@@ -5,6 +5,7 @@
 #   testing/   for test programs, whose authors include what they check
 #   *_json     nlohmann/json.hpp alone takes as long to read as all of core.hpp
 #   *_bytes    data that another header embeds
+#   data/image_{decoder,folder}  cleave::image_folder, which needs libraries that cleave does not
 # and graph/spectral.hpp from core.hpp alone: Eigen's eigenvalue solver takes a second to compile.
 
 cmake_minimum_required(VERSION 3.24)
@@ -15,6 +16,7 @@ set(left_out "^(testing/|core.hpp$|cleave.hpp$|fwd.hpp$)|_json.hpp$|_bytes.hpp$"
 file(GLOB_RECURSE headers RELATIVE ${cleave_root}/include/cleave
      ${cleave_root}/include/cleave/*.hpp)
 list(FILTER headers EXCLUDE REGEX ${left_out})
+list(REMOVE_ITEM headers ${cleave_image_headers})
 list(SORT headers)
 cleave_sort_headers("${headers}" core torch)
 

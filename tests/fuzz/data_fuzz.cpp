@@ -4,6 +4,7 @@
 #include <cleave/data/base64.hpp>
 #include <cleave/data/cifar_reader.hpp>
 #include <cleave/data/idx_reader.hpp>
+#include <cleave/data/imagenet16_reader.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <span>
@@ -58,13 +59,33 @@ void base64(Input input) {
   require(bytes.size() <= text.size() / 4 * 3 && bytes.size() + 2 >= text.size() / 4 * 3);
 }
 
+/// Any pickle, and one of images; every value of what was accepted can be looked at.
+void pickle(Input input) {
+  const auto document = read_pickle(input, "fuzz", 1 << 12);
+  if (document.kind(document.root()) == PickleKind::Dict) {
+    if (const auto data = document.find(document.root(), "data");
+        data && document.kind(*data) == PickleKind::Array) {
+      const auto& array = document.array(*data);
+      std::size_t product = array.type.empty() ? 0 : static_cast<std::size_t>(array.type[1] - '0');
+      for (const auto size : array.sizes) product *= size;
+      require(product == array.bytes.size());
+      unsigned sum = 0;
+      for (const auto byte : array.bytes) sum += byte;
+      require(sum <= 255 * array.bytes.size());
+    }
+  }
+  RawImages images;
+  append_imagenet16(input, 120, "fuzz", images);
+  check_images(images, 120, "fuzz");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const Input input(data + 1, size - 1);
   try {
-    switch (data[0] % 7) {
+    switch (data[0] % 8) {
       case 0:
         cifar(input, cifar10_format());
         break;
@@ -83,8 +104,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 5:
         inflate(input);
         break;
-      default:
+      case 6:
         base64(input);
+        break;
+      default:
+        pickle(input);
         break;
     }
   } catch (const cleave::Error&) {

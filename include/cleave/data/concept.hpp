@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cleave/core/random.hpp>
 #include <cleave/data/image_shape.hpp>
 #include <concepts>
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include <ATen/core/Tensor.h>
 
 namespace cleave::data {
 

@@ -71,13 +71,14 @@ class Resampler {
     const auto high = std::clamp<std::int64_t>(static_cast<std::int64_t>(std::ceil(begin + length)),
                                                low + 1, source);
     taps.count =
-        std::min<std::int64_t>(static_cast<std::int64_t>(std::ceil(2 * reach)) + 1, high - low);
+        std::min<std::int64_t>(static_cast<std::int64_t>(std::ceil(2 * reach)), high - low);
     taps.first.resize(static_cast<std::size_t>(outputs));
     taps.weights.assign(static_cast<std::size_t>(outputs * taps.count), 0.0F);
     for (std::int64_t i = 0; i < outputs; ++i) {
       const double centre = begin + (static_cast<double>(i) + 0.5) * step;
+      // The first pixel whose centre lies inside the filter
       const auto first = std::clamp<std::int64_t>(
-          static_cast<std::int64_t>(std::floor(centre - reach)), low, high - taps.count);
+          static_cast<std::int64_t>(std::floor(centre - reach + 0.5)), low, high - taps.count);
       float* weights = taps.weights.data() + i * taps.count;
       double sum = 0;
       for (std::int64_t k = 0; k < taps.count; ++k) {
@@ -94,23 +95,28 @@ class Resampler {
 
   /// The rows under output row y, weighted and summed, from column `first` on.
   void blend_rows(const Photo& photo, std::int64_t y, std::int64_t first) {
-    using Bytes = std::uint8_t __attribute__((vector_size(4)));
     const float* weights = rows_.weights.data() + y * rows_.count;
-    const auto add = [&](std::int64_t k, auto&& store) {
-      const std::uint8_t* row =
-          photo.pixels.data() +
-          ((rows_.first[static_cast<std::size_t>(y)] + k) * photo.width + first) * 4;
-      for (std::size_t x = 0; x < line_.size(); ++x) {
-        Bytes bytes;
-        std::memcpy(&bytes, row + 4 * x, sizeof bytes);
-        store(line_[x], __builtin_convertvector(bytes, Pixel) * weights[k]);
-      }
+    const std::int64_t stride = 4 * photo.width;
+    const std::uint8_t* top =
+        photo.pixels.data() + rows_.first[static_cast<std::size_t>(y)] * stride + 4 * first;
+    const auto value = [](const std::uint8_t* at) {
+      using Bytes = std::uint8_t __attribute__((vector_size(4)));
+      Bytes bytes;
+      std::memcpy(&bytes, at, sizeof bytes);
+      return __builtin_convertvector(bytes, Pixel);
     };
-    std::int64_t k = 0;
-    while (weights[k] == 0.0F) ++k;  // some weight is positive: they sum to 1
-    add(k, [](Pixel& sum, const Pixel& value) { sum = value; });
-    for (++k; k < rows_.count; ++k)
-      if (weights[k] != 0.0F) add(k, [](Pixel& sum, const Pixel& value) { sum += value; });
+    if (rows_.count == 2) {  // whenever the image is enlarged: worth a loop without a loop inside
+      const std::uint8_t* below = top + stride;
+      for (std::size_t x = 0; x < line_.size(); ++x)
+        line_[x] = value(top + 4 * x) * weights[0] + value(below + 4 * x) * weights[1];
+      return;
+    }
+    for (std::size_t x = 0; x < line_.size(); ++x) {
+      const std::uint8_t* at = top + 4 * x;
+      Pixel sum = value(at) * weights[0];
+      for (std::int64_t k = 1; k < rows_.count; ++k) sum += value(at += stride) * weights[k];
+      line_[x] = sum;
+    }
   }
 
   Taps rows_, columns_;
@@ -120,9 +126,11 @@ class Resampler {
 /// Colour jitter of an image in place, see `PhotoAugmentation`.
 inline void jitter(std::span<Pixel> image, const PhotoDraw& draw) {
   constexpr Pixel luma{0.299F, 0.587F, 0.114F, 0.0F};
+  // In all four places, so that no value leaves the vector
   const auto luma_of = [&](const Pixel& pixel) {
     const Pixel parts = pixel * luma;
-    return parts[0] + parts[1] + parts[2];
+    const Pixel pairs = parts + __builtin_shufflevector(parts, parts, 1, 0, 3, 2);
+    return pairs + __builtin_shufflevector(pairs, pairs, 2, 3, 0, 1);
   };
   const auto clamped = [](Pixel value) {
     const Pixel zero{}, most = zero + 255.0F;
@@ -137,8 +145,8 @@ inline void jitter(std::span<Pixel> image, const PhotoDraw& draw) {
     } else if (step == Jitter::Contrast) {
       Pixel sum{};
       for (const auto& pixel : image) sum += pixel;
-      const float mean = luma_of(sum) / static_cast<float>(image.size());
-      for (auto& pixel : image) pixel = clamped(pixel * factor + mean * (1.0F - factor));
+      const Pixel rest = luma_of(sum) * ((1.0F - factor) / static_cast<float>(image.size()));
+      for (auto& pixel : image) pixel = clamped(pixel * factor + rest);
     } else {
       for (auto& pixel : image) pixel = clamped(pixel * factor + luma_of(pixel) * (1.0F - factor));
     }

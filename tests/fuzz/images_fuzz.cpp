@@ -1,0 +1,35 @@
+// What an image folder does with a file: header, limits, decoding, resampling. The file must give
+// either one of the library's errors or the image that its header announced. The first byte
+// chooses how far the decoder may reduce it and whether damage is accepted. (The decoders are not
+// instrumented, so this finds what breaks our use of them rather than bugs inside them.)
+
+#include <cleave/data/image_decoder.hpp>
+#include <cstdlib>
+
+using namespace cleave::data;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::span<const std::uint8_t> file(data + 1, size - 1);
+  constexpr std::int64_t max_pixels = 1 << 14;
+  try {
+    ImageDecoder decoder({.max_pixels = max_pixels, .accept_damaged = (data[0] & 1U) != 0});
+    const auto announced = decoder.size(file, "fuzz");
+    if (announced.width * announced.height > max_pixels) std::abort();
+    Photo photo;
+    const double keep = (data[0] & 2U) != 0 ? 0.2 : 1.0;
+    decoder.decode(file, "fuzz", keep, photo);
+    if (keep == 1.0 && (photo.width != announced.width || photo.height != announced.height))
+      std::abort();
+    if (photo.pixels.size() != static_cast<std::size_t>(photo.width * photo.height * 4))
+      std::abort();
+    std::array<Pixel, 15> out{};
+    const auto draw = draw_photo({}, photo.width, photo.height, cleave::Stream(data[0]));
+    Resampler()(photo, draw.box, 3, 5, draw.mirrored, out);
+    for (const auto& pixel : out)
+      for (int c = 0; c < 3; ++c)
+        if (!(pixel[c] >= -0.01F && pixel[c] <= 255.01F)) std::abort();
+  } catch (const cleave::Error&) {
+  }
+  return 0;
+}
