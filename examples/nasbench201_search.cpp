@@ -114,7 +114,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--repeats", o.repeats,
                  "gradient matching: fixed number of repeats; 0 stops when certain")
       ->capture_default_str();
-  app.add_option("--data", o.data, example::data_help)->capture_default_str();
+  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
       ->capture_default_str();
   app.add_option("--channels", o.channels, "channels of the first stage")
@@ -147,7 +147,7 @@ class Program {
  public:
   explicit Program(const Options& options)
       : o_(options),
-        data_(example::load(options.data, options.take)),
+        data_(example::load_any(options.data, options.take)),
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
@@ -285,7 +285,7 @@ class Program {
   }
 
   Options o_;
-  cleave::data::InMemory data_;
+  example::AnyData data_;
   example::RunDirectory directory_;
   example::ProgressLine progress_;
   cleave::supernet::NasBench201Config sizes_{};

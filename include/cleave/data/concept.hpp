@@ -56,7 +56,7 @@ concept GivesBatches = requires(const D& data, Part part, std::span<const std::i
 /// Checked by `testing::check_data_set` (testing/data_laws.hpp).
 /// Accepted: a struct over two in-memory tensors (examples/custom_data.cpp). Rejected: one whose
 /// `batch` draws from a global generator's state through a non-const call.
-/// Models: data::InMemory (digits, CIFAR, Fashion-MNIST).
+/// Models: data::InMemory (digits, CIFAR, Fashion-MNIST, ImageNet16-120), data::ImageFolder.
 template <class D>
 concept DataSet = DescribesImages<D> && HasLabels<D> && GivesBatches<D>;
 
