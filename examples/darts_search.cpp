@@ -21,6 +21,7 @@
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
+#include "support/resumable.hpp"
 
 namespace {
 
@@ -57,6 +58,7 @@ struct Options {
   int threads = 0;
   std::string out = "cleave-run";
   bool quiet = false;
+  example::ResumeOptions resume{};
 };
 
 /// What the papers' recipes on CIFAR-10 have in common.
@@ -161,6 +163,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
       ->capture_default_str();
   app.add_flag("--quiet", o.quiet, "no progress");
+  example::declare(app, o.resume);
 }
 
 class Program {
@@ -248,22 +251,25 @@ class Program {
                                                         : cleave::Restart::LastSplit;
     settings.supernet = supernet_;
     settings.network = network_;
-    settings.trial = recipe_;
+    settings.trial = settings.retraining = recipe_;
     settings.batch = o_.batch;
     settings.seed = o_.seed;
+    const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
+    auto known = cleave::settings_of(host, data_);
+    known("cutout", o_.cutout);
+    auto augmentation = data_.augmentation();
+    augmentation.cutout = o_.cutout;
+    example::Resumable<Search> run(host, known, directory_, o_.resume);
     try {
-      Search(settings, strategy, criterion(), {.rungs = o_.rungs}).run(data_, watched(), result_);
-      auto augmentation = data_.augmentation();
-      augmentation.cutout = o_.cutout;
-      retrained_ = cleave::retrain<Net>(result_.genotype(), network_, recipe_,
-                                        data_.with_augmentation(augmentation),
-                                        cleave::Stream(o_.seed).fork("retrain"), watched(),
-                                        result_.stages, "network");
+      run.run(data_, data_.with_augmentation(augmentation), watched());
     } catch (const std::exception& error) {
+      result_ = run.result();
       write(error.what());  // what was found before the trouble is not lost
       throw;
     }
+    result_ = run.result();
     write("");
+    run.complete();
   }
 
   void write(const std::string& trouble) const {
@@ -300,10 +306,6 @@ class Program {
                                {"threads", at::get_num_threads()}}},
                              {"search", cleave::report::to_json(result_)}};
     if (!trouble.empty()) report["stopped_by"] = trouble;
-    if (retrained_)
-      report["retrained"] = {{"test_accuracy", retrained_->test_accuracy},
-                             {"test_images", retrained_->test_images},
-                             {"parameters", retrained_->parameters}};
     directory_.write("result.json", report.dump(1) + "\n");
     example::write_heat_maps(directory_, "gm", result_);
     if (!result_.chosen) return;
@@ -338,7 +340,7 @@ class Program {
     fmt::print("\nchosen (*) by validation: {}\nretrained {} epochs: test accuracy {:.2f} % on {} "
                "images, {} parameters\nresults: {}\n",
                Space::to_text(result_.genotype()), o_.retrain_epochs,
-               100 * retrained_->test_accuracy, retrained_->test_images, retrained_->parameters,
+               100 * result_.retrained->test_accuracy, result_.retrained->test_images, result_.retrained->parameters,
                std::filesystem::absolute(directory_.path()).string());
   }
 
@@ -350,7 +352,6 @@ class Program {
   cleave::network::DartsConfig network_{};
   cleave::network::Recipe recipe_ = cleave::network::Recipe::darts();
   cleave::SearchResult<Space> result_{};
-  std::optional<cleave::RetrainRecord> retrained_{};
 };
 
 }  // namespace

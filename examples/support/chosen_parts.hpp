@@ -19,6 +19,11 @@ struct ChosenRepeats {
   std::size_t count = 0;
   cleave::split::UntilCertain certain{};
 
+  template <class F>
+  void fields(F&& field) const {
+    field("count", count);
+    field("certain", certain);
+  }
   [[nodiscard]] std::size_t most() const { return count > 0 ? count : certain.most(); }
   [[nodiscard]] bool enough(std::size_t done, const cleave::split::Agreement& agreement) const {
     return count > 0 ? done >= count : certain.enough(done, agreement);
@@ -35,6 +40,11 @@ struct ChosenCriterion {
   static constexpr std::string_view name = "chosen criterion";
   std::variant<Matching, cleave::split::Exhaustive, cleave::split::Random> criterion;
 
+  template <class F>
+  void fields(F&& field) const {
+    std::visit([&](const auto& chosen) { field("chosen", chosen); }, criterion);
+  }
+
   template <class Net>
   [[nodiscard]] cleave::SplitOutcome operator()(const cleave::SplitScene<Net>& scene) const {
     return std::visit([&](const auto& chosen) { return chosen(scene); }, criterion);
@@ -45,6 +55,11 @@ struct ChosenCriterion {
 struct ChosenRule {
   static constexpr std::string_view name = "chosen rule";
   bool literal = false;
+
+  template <class F>
+  void fields(F&& field) const {
+    field("literal", literal);
+  }
 
   template <cleave::SearchSpace S>
   [[nodiscard]] cleave::Genotype<S> derive(std::span<const double> weights,

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cleave/archive/folder_lock.hpp>
 #include <cleave/core/error.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/graph/partition.hpp>
@@ -22,13 +23,9 @@ namespace example {
 /// Where a run leaves what it found: result.json, events.jsonl, pictures.
 class RunDirectory {
  public:
-  /// Creates the folder. Throws `cleave::IoError` when it cannot be written.
-  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)) {
-    std::error_code error;
-    std::filesystem::create_directories(path_, error);
-    if (error)
-      throw cleave::IoError(
-          fmt::format("output folder {}: {}", path_.string(), error.message()));
+  /// Creates the folder and locks it against other processes. Throws `cleave::IoError` when it
+  /// cannot be written or is in use.
+  explicit RunDirectory(std::filesystem::path path) : path_(std::move(path)), lock_(created(path_)) {
     events_.open(path_ / "events.jsonl", std::ios::app);
     if (!events_)
       throw cleave::IoError(fmt::format("output folder {}: cannot write events.jsonl in it; is it "
@@ -69,7 +66,16 @@ class RunDirectory {
   }
 
  private:
+  static const std::filesystem::path& created(const std::filesystem::path& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error)
+      throw cleave::IoError(fmt::format("output folder {}: {}", path.string(), error.message()));
+    return path;
+  }
+
   std::filesystem::path path_;
+  cleave::archive::FolderLock lock_;
   std::ofstream events_;
   std::mutex mutex_;
 };
