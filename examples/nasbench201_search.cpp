@@ -9,6 +9,8 @@
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/random.hpp>
 #include <cleave/strategy/darts.hpp>
+#include <cleave/strategy/rsps.hpp>
+#include <cleave/strategy/snas.hpp>
 #include <cleave/tabular/nasbench201_table.hpp>
 #include <cleave/version.hpp>
 #include <exception>
@@ -37,6 +39,7 @@ struct Options {
   std::size_t epochs = 8;
   std::string restart = "last";
   std::size_t repeats = 0;
+  std::size_t paths = 200;
   std::int64_t channels = 16;
   std::int64_t cells = 1;
   std::size_t batch = 48;
@@ -51,32 +54,34 @@ struct Options {
   bool quiet = false;
 };
 
+using Preset = std::function<void(Options&)>;
+
+/// A recipe at the benchmark's size: a strategy, how it splits and when, epochs after that.
+Preset recipe(const std::string& strategy, const std::string& split,
+              const std::vector<std::size_t>& split_epochs, std::size_t epochs) {
+  return [=](Options& o) {
+    o.strategy = strategy;
+    o.split = split;
+    if (!split_epochs.empty()) o.split_epochs = split_epochs;
+    o.epochs = epochs;
+    o.cells = 5;
+    o.retrain_epochs = 200;
+    if (split == "gm") o.repeats = 100;
+  };
+}
+
 /// The recipes of the paper and a small one. What the command line says goes before the preset.
-const std::map<std::string, std::function<void(Options&)>> presets{
+const std::map<std::string, Preset> presets{
     {"digits", [](Options&) {}},
-    {"gm-darts",
-     [](Options& o) {
-       o.split_epochs = {15, 30};
-       o.epochs = 30;
-       o.cells = 5;
-       o.retrain_epochs = 200;
-       o.repeats = 100;
-     }},
-    {"few-shot-darts",
-     [](Options& o) {
-       o.split = "exhaustive";
-       o.split_epochs = {15};
-       o.epochs = 30;
-       o.cells = 5;
-       o.retrain_epochs = 200;
-     }},
-    {"one-shot-darts",
-     [](Options& o) {
-       o.split = "none";
-       o.epochs = 50;
-       o.cells = 5;
-       o.retrain_epochs = 200;
-     }},
+    {"gm-darts", recipe("darts2", "gm", {15, 30}, 30)},
+    {"few-shot-darts", recipe("darts2", "exhaustive", {15}, 30)},
+    {"one-shot-darts", recipe("darts2", "none", {}, 50)},
+    {"gm-snas", recipe("snas", "gm", {15, 30}, 30)},
+    {"few-shot-snas", recipe("snas", "exhaustive", {15}, 30)},
+    {"one-shot-snas", recipe("snas", "none", {}, 50)},
+    {"gm-rsps", recipe("rsps", "gm", {20, 40}, 50)},
+    {"few-shot-rsps", recipe("rsps", "exhaustive", {20}, 50)},
+    {"one-shot-rsps", recipe("rsps", "none", {}, 90)},
 };
 
 template <class Map>
@@ -89,12 +94,13 @@ std::vector<std::string> names_of(const Map& map) {
 /// The whole command line. Two passes: the preset first, then everything given by hand over it.
 void declare(CLI::App& app, Options& o) {
   app.add_option("--preset", o.preset,
-                 "starting point: digits (minutes), or a recipe of the paper: gm-darts, "
-                 "few-shot-darts, one-shot-darts (days on two cores)")
+                 "starting point: digits (minutes), or a recipe at the paper's size (days on two "
+                 "cores)")
       ->check(CLI::IsMember(names_of(presets)))
       ->capture_default_str();
-  app.add_option("--strategy", o.strategy, "darts1 (first order) or darts2 (second order)")
-      ->check(CLI::IsMember({"darts1", "darts2"}))
+  app.add_option("--strategy", o.strategy,
+                 "darts1 (first order), darts2 (second order), snas, rsps (random paths)")
+      ->check(CLI::IsMember({"darts1", "darts2", "snas", "rsps"}))
       ->capture_default_str();
   app.add_option("--split", o.split,
                  "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)")
@@ -113,6 +119,9 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--repeats", o.repeats,
                  "gradient matching: fixed number of repeats; 0 stops when certain")
+      ->capture_default_str();
+  app.add_option("--paths", o.paths, "rsps: paths that each leaf's architecture is chosen among")
+      ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
@@ -163,10 +172,15 @@ class Program {
   }
 
   void run() {
+    namespace strategy = cleave::strategy;
     if (o_.strategy == "darts1")
-      with_strategy(cleave::strategy::Darts<cleave::strategy::FirstOrder>{});
+      with_strategy(strategy::Darts<strategy::FirstOrder>{});
+    else if (o_.strategy == "snas")
+      with_strategy(strategy::Snas{});
+    else if (o_.strategy == "rsps")
+      with_strategy(strategy::Rsps<>{.paths = o_.paths});
     else
-      with_strategy(cleave::strategy::Darts<cleave::strategy::SecondOrder>{});
+      with_strategy(strategy::Darts<strategy::SecondOrder>{});
     print();
   }
 
@@ -230,6 +244,7 @@ class Program {
                                {"epochs", o_.epochs},
                                {"restart", o_.restart},
                                {"repeats", o_.repeats},
+                               {"paths", o_.paths},
                                {"data", o_.data},
                                {"take", o_.take},
                                {"channels", o_.channels},
@@ -265,9 +280,8 @@ class Program {
     for (std::size_t i = 0; i < result_.leaves.size(); ++i) {
       const auto& leaf = result_.leaves[i];
       const auto& path = result_.tree[leaf.node].path;
-      fmt::print("{:<8} {:>8.2f} {:>8.3f} {:>7.3f} {:>7.3f} {} {}", path.empty() ? "root" : path,
-                 100 * leaf.supernet_accuracy, leaf.alpha->entropy, leaf.alpha->skip_share,
-                 leaf.alpha->none_share, i == result_.chosen ? '*' : ' ',
+      fmt::print("{:<8} {:>8.2f} {} {} {}", path.empty() ? "root" : path,
+                 100 * leaf.supernet_accuracy, alphas(leaf.alpha), i == result_.chosen ? '*' : ' ',
                  Space::to_text(leaf.genotype));
       if (table) fmt::print("   CIFAR-10 test {:.2f} %", truth(*table, leaf.genotype));
       fmt::print("\n");
@@ -276,6 +290,13 @@ class Program {
                "parameters\nresults: {}\n",
                100 * retrained_->test_accuracy, retrained_->test_images, retrained_->parameters,
                std::filesystem::absolute(directory_.path()).string());
+  }
+
+  /// The columns on alpha; a strategy of paths has none.
+  static std::string alphas(const std::optional<cleave::AlphaHealth>& health) {
+    if (!health) return fmt::format("{:>8} {:>7} {:>7}", "-", "-", "-");
+    return fmt::format("{:>8.3f} {:>7.3f} {:>7.3f}", health->entropy, health->skip_share,
+                       health->none_share);
   }
 
   static double truth(const cleave::tabular::NasBench201Table& table,

@@ -6,6 +6,7 @@
 #include <cleave/data/holdout.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
+#include <cleave/strategy/rsps.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave/tabular/nasbench201_table.hpp>
 #include <cleave_test.hpp>
@@ -67,6 +68,14 @@ TEST_CASE("policies.md: settings of strategies and criteria") {
     const strategy::Darts<strategy::FirstOrder> darts{.weights = {.rate = {0.05, 0.0}}};
     // [strategy]
     CHECK(darts.weights.rate.at(0) == Approx(0.05));
+  }
+  {
+    // [race]
+    const strategy::Rsps<> thorough{.paths = 400, .choice = {.z = 3.5}};
+    const strategy::Rsps<strategy::FullEvaluation> literal{};
+    // [race]
+    CHECK(thorough.choice.z == 3.5);
+    CHECK(literal.paths == 200);
   }
   {
     // [matching]

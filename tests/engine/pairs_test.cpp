@@ -1,5 +1,6 @@
 #include <cleave/data/digits.hpp>
 #include <cleave/engine/few_shot_search.hpp>
+#include <cleave/network/darts.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/select/best_validation.hpp>
 #include <cleave/split/exhaustive.hpp>
@@ -23,7 +24,8 @@ namespace {
 
 /// A new space takes a line here, and its headers.
 using MixtureSpaces =
-    std::tuple<space::NasBench201, testing::ToyPath, testing::ToyRagged, testing::ToyCell>;
+    std::tuple<space::NasBench201, space::Darts, testing::ToyPath, testing::ToyRagged,
+               testing::ToyCell>;
 /// Spaces whose options share tensors: no mixtures, so no alphas.
 using SubnetSpaces = std::tuple<testing::ToyElastic>;
 
@@ -44,9 +46,14 @@ void for_each_type(Function function) {
 template <class Config>
 Config small() {
   Config config;
-  config.channels = 4;
-  config.image_channels = 1;
-  if constexpr (requires { config.cells; }) config.cells = 1;
+  if constexpr (requires { config.sizes; }) {
+    config.sizes = small<decltype(config.sizes)>();
+  } else {
+    config.channels = 4;
+    config.image_channels = 1;
+    if constexpr (requires { config.cells; }) config.cells = 1;
+    if constexpr (requires { config.is_reduction(0); }) config.cells = 3;
+  }
   return config;
 }
 
@@ -87,9 +94,9 @@ std::size_t run_all() {
 }  // namespace
 
 TEST_CASE("strategies with alphas go with every criterion on every space of mixtures") {
-  CHECK(run_all<MixtureSpaces, AlphaStrategies>() == 4 * 3 * 3);
+  CHECK(run_all<MixtureSpaces, AlphaStrategies>() == 5 * 3 * 3);
 }
 TEST_CASE("strategies of paths go with every criterion on every space") {
-  CHECK(run_all<MixtureSpaces, PathStrategies>() == 4 * 2 * 3);
+  CHECK(run_all<MixtureSpaces, PathStrategies>() == 5 * 2 * 3);
   CHECK(run_all<SubnetSpaces, PathStrategies>() == 2 * 3);
 }

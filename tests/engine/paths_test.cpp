@@ -128,6 +128,7 @@ TEST_CASE("all batches of a judge together are every image once, in batches of o
 
   CHECK(judged.memory.size() == 4);
   REQUIRE(judged.stages.size() == 1);
+  CHECK(judged.stages[0].steps == 4);
   CHECK(judged.stages[0].images == 100);
   CHECK(Judged(net, 100).path_judge.judge().batches == 1);
   CHECK(Judged(net, 1000).path_judge.judge().batches == 1);
@@ -162,6 +163,12 @@ TEST_CASE("a judge that is asked again answers from its memory") {
   CHECK(stages[0].stage == Stage::Judging);
   CHECK(stages[0].steps == 40);
   CHECK(stages[0].images == 40 * 25);
+
+  // A memory that cannot be this run's is not used.
+  memory[3].pop_back();
+  PathJudge<Net, data::InMemory> judge(net, digits(), first_images(100), 32, Stream(3),
+                                       {memory, stopping, stages, "leaf"});
+  CHECK_THROWS_AS(judge.judge().hits(contexts, 0), DataError);
 }
 
 TEST_CASE("a search that learns no alpha loads no search batches") {

@@ -20,7 +20,7 @@ namespace cleave {
 /// part of them, stands for the whole; batches are about as large as those the weights were trained
 /// with, because the supernet normalises by their statistics. Every answer is kept in `memory`, in
 /// the order of the questions: a run that was stopped in the middle asks again and gets what it
-/// had.
+/// had. Throws `DataError` when what it had cannot be the answer.
 template <class Net, data::DataSet D>
 class PathJudge {
  public:
@@ -66,7 +66,13 @@ class PathJudge {
       if (asked_ == records_.memory.size())
         compute(contexts.subspan(rows.size(), std::min(group, contexts.size() - rows.size())),
                 batch);
-      rows.push_back(records_.memory[asked_++]);
+      const auto& row = records_.memory[asked_++];
+      if (row.size() != batches_->batch(batch).size())
+        throw DataError(
+            fmt::format("{}: {} hits kept for batch {} of {} images; the run that goes on "
+                        "is another one",
+                        records_.where, row.size(), batch, batches_->batch(batch).size()));
+      rows.push_back(row);
     }
     return rows;
   }
