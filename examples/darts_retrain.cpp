@@ -55,6 +55,7 @@ void run(const Options& o) {
   augmentation.cutout = o.cutout;
   data = data.with_augmentation(augmentation);
 
+  // [network]
   const cleave::network::DartsConfig config{
       .sizes = {.channels = o.channels,
                 .cells = o.cells,
@@ -66,6 +67,7 @@ void run(const Options& o) {
   auto recipe = cleave::network::Recipe::darts();
   recipe.epochs = o.epochs;
   recipe.batch = o.batch;
+  // [network]
   const auto cost = cleave::space::cost(
       genotype, {.channels = static_cast<std::size_t>(o.channels),
                  .cells = static_cast<std::size_t>(o.cells),

@@ -28,6 +28,7 @@
 #include <cleave/graph/ties.hpp>
 #include <cleave/graph/to_split.hpp>
 #include <cleave/report/cell_svg.hpp>
+#include <cleave/report/darts_cell_svg.hpp>
 #include <cleave/report/diverging_colour.hpp>
 #include <cleave/report/heat_map_svg.hpp>
 #include <cleave/report/split_tree_svg.hpp>

@@ -56,15 +56,16 @@ TEST_CASE("both orders of DARTS search the DARTS space: match, split, derive, ch
   const auto run = [](auto strategy) {
     strategy.alpha_deviation = 0;
     using Search = FewShotSearch<Space, decltype(strategy), Matching>;
-    const Matching matching{
-        .edges = {.decisions = Space::cell_decisions(false), .edges = {{DecisionId(20), DecisionId(3)}}},
-        .repeats = {1},
-        .probe = Probe::Soft};
+    // 20 is no normal edge.
+    const Matching matching{.edges = {.decisions = Space::cell_decisions(false),
+                                      .edges = {{DecisionId(20), DecisionId(3)}}},
+                            .repeats = {1},
+                            .probe = Probe::Soft};
     const auto result =
         Search(tiny<Search>(), strategy, matching, {.rungs = {1}}).run(digits());
     REQUIRE(result.splits.size() == 1);
     const auto& outcome = result.splits[0].outcome;
-    CHECK(outcome.split.decision == DecisionId(3));  // 20 is no normal edge
+    CHECK(outcome.split.decision == DecisionId(3));
     CHECK(outcome.passes == 7);
     REQUIRE(result.leaves.size() == 2);
     for (const auto& leaf : result.leaves)
@@ -107,7 +108,9 @@ TEST_CASE("alphas that start at 0 give exactly uniform contexts while they are f
 TEST_CASE("the literal rule is a switch of any strategy that weighs options") {
   const auto net = small(split_twice());
   const strategy::Darts<> fair;
+  // [literal]
   const strategy::DerivedBy<strategy::Darts<>> literal;
+  // [literal]
   static_assert(strategy::SearchStrategy<strategy::DerivedBy<strategy::Darts<>>, Net>);
   auto state = fair.start(net, Stream(3));
   const at::NoGradGuard no_grad;

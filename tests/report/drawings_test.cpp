@@ -1,6 +1,8 @@
 #include <cleave/report/cell_svg.hpp>
+#include <cleave/report/darts_cell_svg.hpp>
 #include <cleave/report/heat_map_svg.hpp>
 #include <cleave/report/split_tree_svg.hpp>
+#include <cleave/space/darts.hpp>
 #include <cleave/space/restriction.hpp>
 #include <cleave_test.hpp>
 
@@ -46,6 +48,29 @@ TEST_CASE("a cell drawing shows every operation once and its own arch string") {
     }
   }
   REQUIRE_THAT(cell_svg(Architecture<Cell>{}, "best & last"), Contains("best &amp; last"));
+}
+
+TEST_CASE("a DARTS cell drawing shows every edge of the cell that was asked for") {
+  Stream stream(2);
+  const std::array<std::string, 7> words{"max pool 3x3", "avg pool 3x3", "skip",        "sep conv 3x3",
+                                         "sep conv 5x5", "dil conv 3x3", "dil conv 5x5"};
+  for (int trial = 0; trial < 20; ++trial) {
+    auto genotype = sample<space::Darts>({}, stream);
+    genotype.reduce_concat = {3, 5};
+    for (const bool reduction : {false, true}) {
+      const auto svg = darts_cell_svg(genotype, reduction);
+      REQUIRE(xml_problem(svg) == "");
+      const auto& cell = reduction ? genotype.reduce : genotype.normal;
+      for (std::size_t o = 0; o < words.size(); ++o) {
+        std::size_t edges = 0;
+        for (const auto& edge : cell) edges += static_cast<std::size_t>(edge.operation) == o ? 1 : 0;
+        REQUIRE(occurrences(svg, fmt::format(">{}<", words[o])) == edges);
+        REQUIRE(occurrences(svg, fmt::format("url(#arrow{})", o)) == edges);
+      }
+      REQUIRE_THAT(svg, Contains(reduction ? "nodes 3, 5 side" : "nodes 2, 3, 4, 5 side"));
+    }
+  }
+  REQUIRE_THAT(darts_cell_svg({}, true, "a & b"), Contains("a &amp; b"));
 }
 
 TEST_CASE("a heat map shows names in group order, all numbers, and one cut per border") {
