@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace cleave::data {
@@ -88,6 +89,14 @@ class ImageDecoder {
   [[noreturn]] static void fail(std::string_view what, std::string_view reason) {
     throw DataError(fmt::format("{}: {}", what, reason));
   }
+  /// After a file that was given up the decompressor may take the next, good one for damaged too,
+  /// so a new one takes its place.
+  [[noreturn]] void fail_jpeg(std::string_view what, const std::string& reason) {
+    ::tjDestroy(jpeg_);
+    jpeg_ = ::tjInitDecompress();
+    if (jpeg_ == nullptr) throw Error("libjpeg-turbo cannot start");
+    fail(what, "damaged JPEG: " + reason);
+  }
   [[noreturn]] static void refuse_format(std::span<const std::uint8_t> file,
                                          std::string_view what) {
     if (file.empty()) fail(what, "at byte 0: the file is empty");
@@ -108,7 +117,8 @@ class ImageDecoder {
     if (::tjDecompressHeader3(jpeg_, file.data(), length(file, what), &width, &height, &sampling,
                               &header.colours) != 0 &&
         !tolerable())
-      fail(what, fmt::format("damaged JPEG: {}", ::tjGetErrorStr2(jpeg_)));
+      fail_jpeg(what, ::tjGetErrorStr2(jpeg_));
+    if (width < 1 || height < 1) fail_jpeg(what, "no image follows its header");
     header.size = {width, height};
     check_size(header.size, what);
     return header;
@@ -131,7 +141,7 @@ class ImageDecoder {
                         static_cast<int>(photo.width), 0, static_cast<int>(photo.height),
                         cmyk ? TJPF_CMYK : TJPF_RGBX, flags) != 0 &&
         !tolerable())
-      fail(what, fmt::format("damaged JPEG: {}", ::tjGetErrorStr2(jpeg_)));
+      fail_jpeg(what, ::tjGetErrorStr2(jpeg_));
     if (cmyk) cmyk_to_rgb(photo);
   }
 
