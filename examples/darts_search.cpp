@@ -22,6 +22,7 @@
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
 #include "support/resumable.hpp"
+#include "support/trouble_argument.hpp"
 
 namespace {
 
@@ -57,6 +58,7 @@ struct Options {
   std::string device = "cpu";
   int threads = 0;
   std::string out = "cleave-run";
+  std::string trouble = "stop";
   bool quiet = false;
   example::ResumeOptions resume{};
 };
@@ -163,6 +165,7 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
       ->capture_default_str();
   app.add_flag("--quiet", o.quiet, "no progress");
+  example::declare_trouble(app, o.trouble);
   example::declare(app, o.resume);
 }
 
@@ -185,6 +188,7 @@ class Program {
     network_.sizes.channels = o_.network_channels;
     network_.sizes.cells = o_.network_cells;
     recipe_.epochs = o_.retrain_epochs;
+    recipe_.trouble = example::trouble_of(o_.trouble);
   }
 
   void run() {
@@ -254,6 +258,7 @@ class Program {
     settings.trial = settings.retraining = recipe_;
     settings.batch = o_.batch;
     settings.seed = o_.seed;
+    settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
     auto known = cleave::settings_of(host, data_);
     known("cutout", o_.cutout);
@@ -301,6 +306,7 @@ class Program {
                                {"drop_path", o_.drop_path},
                                {"auxiliary", o_.auxiliary},
                                {"cutout", o_.cutout},
+                               {"trouble", o_.trouble},
                                {"seed", o_.seed},
                                {"device", o_.device},
                                {"threads", at::get_num_threads()}}},

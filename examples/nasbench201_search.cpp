@@ -3,11 +3,7 @@
 
 #include <algorithm>
 #include <cleave/engine/few_shot_search.hpp>
-#include <cleave/engine/retrain.hpp>
 #include <cleave/network/nasbench201.hpp>
-#include <cleave/split/exhaustive.hpp>
-#include <cleave/split/gradient_matching.hpp>
-#include <cleave/split/random.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
@@ -20,14 +16,16 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
+#include "support/resumable.hpp"
+#include "support/trouble_argument.hpp"
 
 namespace {
 
 using Space = cleave::space::NasBench201;
-using Net = cleave::network::NasBench201;
 
 struct Options {
   std::string preset = "digits";
@@ -51,7 +49,9 @@ struct Options {
   int threads = 0;
   std::string out = "cleave-run";
   std::string table;
+  std::string trouble = "stop";
   bool quiet = false;
+  example::ResumeOptions resume{};
 };
 
 using Preset = std::function<void(Options&)>;
@@ -149,6 +149,8 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--table", o.table,
                  "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf");
+  example::declare_trouble(app, o.trouble);
+  example::declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
 }
 
@@ -169,44 +171,39 @@ class Program {
               .device = device};
     recipe_.epochs = o_.retrain_epochs;
     recipe_.batch = 96;
+    recipe_.trouble = example::trouble_of(o_.trouble);
   }
 
   void run() {
     namespace strategy = cleave::strategy;
     if (o_.strategy == "darts1")
-      with_strategy(strategy::Darts<strategy::FirstOrder>{});
+      search(strategy::Darts<strategy::FirstOrder>{});
     else if (o_.strategy == "snas")
-      with_strategy(strategy::Snas{});
+      search(strategy::Snas{});
     else if (o_.strategy == "rsps")
-      with_strategy(strategy::Rsps<>{.paths = o_.paths});
+      search(strategy::Rsps<>{.paths = o_.paths});
     else
-      with_strategy(strategy::Darts<strategy::SecondOrder>{});
+      search(strategy::Darts<strategy::SecondOrder>{});
     print();
   }
 
  private:
-  template <class Strategy>
-  void with_strategy(const Strategy& strategy) {
-    namespace split = cleave::split;
-    if (o_.split == "gm" && o_.repeats > 0)
-      search(strategy, split::GradientMatching<cleave::score::Cosine, cleave::graph::ExactBalanced,
-                                               split::LowestNormalisedCut, split::FixedRepeats>{
-                           .repeats = {.count = o_.repeats}});
-    else if (o_.split == "gm")
-      search(strategy, split::GradientMatching<>{});
-    else if (o_.split == "random")
-      search(strategy, split::Random{});
-    else
-      search(strategy, split::Exhaustive{});
+  [[nodiscard]] example::ChosenCriterion criterion() const {
+    if (o_.split == "random") return {cleave::split::Random{}};
+    if (o_.split != "gm") return {cleave::split::Exhaustive{}};
+    example::Matching matching{.repeats = {.count = o_.repeats}};
+    for (std::size_t d = 0; d < Space::decision_count; ++d)
+      matching.edges.decisions.push_back(cleave::DecisionId(d));
+    return {matching};
   }
 
   [[nodiscard]] cleave::RunControl watched() {
     return example::watched(directory_, progress_, "search");
   }
 
-  template <class Strategy, class Criterion>
-  void search(const Strategy& strategy, const Criterion& criterion) {
-    using Search = cleave::FewShotSearch<Space, Strategy, Criterion>;
+  template <class Strategy>
+  void search(const Strategy& strategy) {
+    using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion>;
     typename Search::Settings settings;
     if (o_.split != "none")
       for (const auto epoch : o_.split_epochs) settings.schedule.splits.push_back({epoch, o_.groups});
@@ -216,19 +213,22 @@ class Program {
                                                         : cleave::Restart::LastSplit;
     settings.supernet = sizes_;
     settings.network = sizes_;
-    settings.trial = recipe_;
+    settings.trial = settings.retraining = recipe_;
     settings.batch = o_.batch;
     settings.seed = o_.seed;
+    settings.trouble = recipe_.trouble;
+    const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
+    example::Resumable<Search> run(host, cleave::settings_of(host, data_), directory_, o_.resume);
     try {
-      Search(settings, strategy, criterion, {.rungs = o_.rungs}).run(data_, watched(), result_);
-      retrained_ = cleave::retrain<Net>(result_.genotype(), sizes_, recipe_, data_,
-                                        cleave::Stream(o_.seed).fork("retrain"), watched(),
-                                        result_.stages, "network");
+      run.run(data_, data_, watched());
     } catch (const std::exception& error) {
+      result_ = run.result();
       write(error.what());  // what was found before the trouble is not lost
       throw;
     }
+    result_ = run.result();
     write("");
+    run.complete();
   }
 
   void write(const std::string& trouble) const {
@@ -252,15 +252,12 @@ class Program {
                                {"batch", o_.batch},
                                {"rungs", o_.rungs},
                                {"retrain_epochs", o_.retrain_epochs},
+                               {"trouble", o_.trouble},
                                {"seed", o_.seed},
                                {"device", o_.device},
                                {"threads", at::get_num_threads()}}},
                              {"search", cleave::report::to_json(result_)}};
     if (!trouble.empty()) report["stopped_by"] = trouble;
-    if (retrained_)
-      report["retrained"] = {{"test_accuracy", retrained_->test_accuracy},
-                             {"test_images", retrained_->test_images},
-                             {"parameters", retrained_->parameters}};
     directory_.write("result.json", report.dump(1) + "\n");
     example::write_heat_maps(directory_, "gm", result_);
     if (result_.chosen)
@@ -288,7 +285,7 @@ class Program {
     }
     fmt::print("\nchosen (*) by validation, retrained: test accuracy {:.2f} % on {} images, {} "
                "parameters\nresults: {}\n",
-               100 * retrained_->test_accuracy, retrained_->test_images, retrained_->parameters,
+               100 * result_.retrained->test_accuracy, result_.retrained->test_images, result_.retrained->parameters,
                std::filesystem::absolute(directory_.path()).string());
   }
 
@@ -312,7 +309,6 @@ class Program {
   cleave::supernet::NasBench201Config sizes_{};
   cleave::network::Recipe recipe_{};
   cleave::SearchResult<Space> result_{};
-  std::optional<cleave::RetrainRecord> retrained_{};
 };
 
 }  // namespace
