@@ -7,13 +7,14 @@
 #include <cleave/core.hpp>
 #include <cleave/graph/spectral.hpp>
 #include <cleave/archive/codecs.hpp>
+#include <cleave/archive/describe.hpp>
 #include <cleave/archive/file.hpp>
 #include <cleave/archive/folder_lock.hpp>
 #include <cleave/archive/format.hpp>
 #include <cleave/archive/reader.hpp>
+#include <cleave/archive/shapes.hpp>
 #include <cleave/archive/snapshot.hpp>
 #include <cleave/archive/tensor.hpp>
-#include <cleave/archive/tensor_shape.hpp>
 #include <cleave/archive/writer.hpp>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/augmentation.hpp>

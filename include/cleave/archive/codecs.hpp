@@ -2,6 +2,7 @@
 
 #include <Eigen/Core>
 #include <cleave/archive/reader.hpp>
+#include <cleave/archive/shapes.hpp>
 #include <cleave/archive/writer.hpp>
 #include <cleave/core/ids.hpp>
 #include <cleave/core/option_set.hpp>
@@ -179,11 +180,7 @@ struct Codec<Eigen::MatrixXd> {
   }
   static void read(Reader& from, Eigen::MatrixXd& value) {
     from.expect(Tag::Matrix);
-    const auto rows = from.raw<std::uint64_t>();
-    const auto columns = from.raw<std::uint64_t>();
-    const auto most = from.left() / sizeof(double);
-    if (rows > most || columns > most || (rows > 0 && columns > most / rows))
-      from.fail(fmt::format("at most {} numbers", most), fmt::format("{} x {}", rows, columns));
+    const auto [rows, columns] = read_matrix_shape(from);
     const auto data = from.bytes(rows * columns * sizeof(double));
     value.resize(static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(columns));
     if (!data.empty()) std::memcpy(value.data(), data.data(), data.size());

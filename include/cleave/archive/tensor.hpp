@@ -3,7 +3,7 @@
 #include <torch/torch.h>
 
 #include <cleave/archive/codecs.hpp>
-#include <cleave/archive/tensor_shape.hpp>
+#include <cleave/archive/shapes.hpp>
 #include <cstdint>
 #include <cstring>
 #include <string>

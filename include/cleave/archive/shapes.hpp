@@ -10,6 +10,20 @@
 
 namespace cleave::archive {
 
+/// Reads the shape of the matrix whose tag was read; its numbers are there for sure.
+struct MatrixShape {
+  std::uint64_t rows = 0;
+  std::uint64_t columns = 0;
+};
+[[nodiscard]] inline MatrixShape read_matrix_shape(Reader& from) {
+  const auto rows = from.raw<std::uint64_t>();
+  const auto columns = from.raw<std::uint64_t>();
+  const auto most = from.left() / sizeof(double);
+  if (rows > most || columns > most || (rows > 0 && columns > most / rows))
+    from.fail(fmt::format("at most {} numbers", most), fmt::format("{} x {}", rows, columns));
+  return {rows, columns};
+}
+
 /// What stands before a tensor's bytes. Scalar types are numbered as LibTorch numbers them, so that
 /// a file can be looked into without it.
 struct TensorShape {
