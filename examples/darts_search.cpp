@@ -269,7 +269,7 @@ class Program {
       run.run(data_, data_.with_augmentation(augmentation), watched());
     } catch (const std::exception& error) {
       result_ = run.result();
-      write(error.what());  // what was found before the trouble is not lost
+      example::keep_what_was_found([&] { write(error.what()); });
       throw;
     }
     result_ = run.result();

@@ -20,6 +20,16 @@ inline cleave::RunControl watched(RunDirectory& directory, ProgressLine& progres
           interrupted};
 }
 
+/// Writes what was found before trouble, without hiding the trouble behind its own.
+template <class Write>
+void keep_what_was_found(Write write) {
+  try {
+    write();
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "\n{}\n", error.what());
+  }
+}
+
 /// Runs a program's work and turns what it throws into one sentence and the exit code: 128 + the
 /// signal when it was stopped, 1 for other trouble.
 template <class Work>
