@@ -33,7 +33,7 @@ struct Options {
   std::string preset = "digits";
   std::string strategy = "darts1";
   std::string split = "gm";
-  std::string edges = "normal";
+  std::vector<std::string> edges{"normal"};
   std::string probe = "soft";
   std::string derive = "fair";
   std::string data = "digits";
@@ -129,8 +129,10 @@ void declare(CLI::App& app, Options& o) {
          "darts1 (first order), darts2 (second order), snas, rsps");
   one_of("--split", o.split, {"none", "exhaustive", "random", "gm"},
          "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)");
-  one_of("--edges", o.edges, {"normal", "all"},
-         "gradient matching: split normal edges only, or any of all 28");
+  app.add_option("--edges", o.edges,
+                 "gradient matching: which edges may be split: normal, reduction, all, or numbers 0 "
+                 "(normal 2<-0) to 27 (reduction 5<-4)")
+      ->capture_default_str();
   one_of("--probe", o.probe, {"soft", "hard"},
          "gradient matching: a probed operation keeps its own weight, or takes weight 1");
   one_of("--derive", o.derive, {"fair", "literal"},
@@ -223,15 +225,28 @@ class Program {
   }
 
  private:
+  /// The decisions that --edges names. Throws `ValueError` for a word that names none.
+  [[nodiscard]] std::vector<cleave::DecisionId> edges() const {
+    std::vector<cleave::DecisionId> named;
+    for (const auto& word : o_.edges) {
+      const auto before = named.size();
+      for (const bool reduction : {false, true})
+        for (const auto decision : Space::cell_decisions(reduction))
+          if (word == "all" || word == (reduction ? "reduction" : "normal") ||
+              word == std::to_string(decision.index()))
+            named.push_back(decision);
+      if (named.size() == before)
+        throw cleave::ValueError(
+            fmt::format("--edges {}: allowed are normal, reduction, all and 0 to {}", word,
+                        Space::decision_count - 1));
+    }
+    return named;
+  }
+
   [[nodiscard]] example::ChosenCriterion criterion() const {
     if (o_.split == "random") return {cleave::split::Random{}};
     if (o_.split != "gm") return {cleave::split::Exhaustive{}};
-    auto decisions = Space::cell_decisions(false);
-    if (o_.edges == "all") {
-      const auto reduction = Space::cell_decisions(true);
-      decisions.insert(decisions.end(), reduction.begin(), reduction.end());
-    }
-    return {example::Matching{.edges = {.decisions = decisions},
+    return {example::Matching{.edges = {.decisions = edges()},
                               .repeats = {.count = o_.repeats},
                               .probe = o_.probe == "soft" ? cleave::Probe::Soft
                                                           : cleave::Probe::Hard}};
