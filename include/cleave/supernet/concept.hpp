@@ -63,7 +63,7 @@ concept HoldsArena = requires(N& net, const N& fixed) {
 ///      `restriction()` is what it was built over.
 /// Laws: forward depends on images, context and the arena alone (no running statistics, no
 /// hidden generator); an option that a context does not activate gets a zero gradient.
-/// Models: supernet::NasBench201, the four toy supernets in testing/.
+/// Models: supernet::NasBench201, supernet::Darts, the four toy supernets in testing/.
 template <class N>
 concept Supernet =
     HasContext<N> && RunsUnderContext<N> && Probes<N> && RunsGenotypes<N> && HoldsArena<N>;
