@@ -4,6 +4,10 @@
 #include <cleave/data/digits.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
+#include <cleave/engine/autosave.hpp>
+#include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/network/nasbench201.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
@@ -114,6 +118,41 @@ TEST_CASE("data.md: what an in-memory set can do") {
   // [in_memory]
   CHECK(set.labels(data::Part::Train).size() == 10);
   CHECK(set.shape() == data::ImageShape{3, 16, 16});
+}
+
+TEST_CASE("reliability.md: a search that goes on where it was stopped") {
+  const Folder folder;
+  at::set_num_threads(1);
+  using Search = FewShotSearch<space::NasBench201, strategy::Darts<strategy::FirstOrder>,
+                               split::GradientMatching<>>;
+  Search::Settings settings;
+  settings.schedule = {.splits = {{1, 2}}, .final_epochs = 1};
+  settings.supernet = settings.network = {.channels = 2, .cells = 1, .image_channels = 1};
+  const Search search(settings, {}, {.repeats = {.limit = 8}}, {.rungs = {1}});
+  const auto data = data::digits().take(200, 50);
+  const auto expected = search.run(data);
+  for (const std::size_t stop_after : {5U, 0U}) {  // the second time nobody stops it
+    std::size_t ticks = 0;
+    const auto stop_requested = [&] { return stop_after > 0 && ++ticks > stop_after; };
+    bool stopped = false;
+    try {
+      // [resume]
+      const auto settings_now = settings_of(search, data);
+      auto state = std::filesystem::exists("checkpoint")
+                       ? load_checkpoint("checkpoint", search, settings_now)
+                       : search.start();
+      Autosave autosave(std::chrono::minutes(1),
+                        [&] { save_checkpoint<Search>("checkpoint", settings_now, state); });
+      search.run(data, {.observe = std::ref(autosave), .stop_requested = stop_requested}, state);
+      // [resume]
+      CHECK(state.result.genotype() == expected.genotype());
+      CHECK(state.result.search_steps() == expected.search_steps());
+    } catch (const Interrupted&) {
+      stopped = true;
+    }
+    CHECK(stopped == (stop_after > 0));
+    CHECK(std::filesystem::exists("checkpoint"));
+  }
 }
 
 TEST_CASE("policies.md: a tabular benchmark") {
