@@ -61,6 +61,8 @@
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/concept.hpp>
 #include <cleave/network/darts.hpp>
+#include <cleave/network/extract.hpp>
+#include <cleave/network/mobile_network.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/network/running_batch_norm.hpp>
 #include <cleave/network/training.hpp>
@@ -100,9 +102,12 @@
 #include <cleave/supernet/darts.hpp>
 #include <cleave/supernet/darts_cell.hpp>
 #include <cleave/supernet/darts_operations.hpp>
+#include <cleave/supernet/elastic_block.hpp>
 #include <cleave/supernet/mixture.hpp>
+#include <cleave/supernet/mobile_block.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave/supernet/nasbench201_cell.hpp>
+#include <cleave/supernet/ofa.hpp>
 #include <cleave/supernet/operations.hpp>
 #include <cleave/supernet/residual_block.hpp>
 #include <cleave/supernet/weight_arena.hpp>

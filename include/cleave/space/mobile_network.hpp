@@ -53,8 +53,10 @@ struct MobileBlock {
 /// linear layer. A mix after pooling has no BN.
 struct MobileNetwork {
   std::size_t image = 224;
+  std::size_t image_channels = 3;
   std::size_t classes = 1000;
-  std::size_t first_conv_out = 32;  ///< 3x3, stride 2, with BN
+  std::size_t first_conv_out = 32;  ///< 3x3, with BN
+  std::size_t first_stride = 2;     ///< 1 suits small images
   Activation first_activation = Activation::relu6;
   std::vector<MobileBlock> blocks;
   std::size_t final_expand = 0;  ///< 0: none
@@ -74,6 +76,8 @@ struct MobileNetwork {
 inline void validate(const MobileNetwork& network) {
   constexpr std::size_t widest = 1U << 16;
   require_dimension("mobile network image size", network.image, 1, 4096);
+  require_dimension("mobile network image channels", network.image_channels, 1, 4096);
+  require_dimension("mobile network first stride", network.first_stride, 1, 2);
   require_dimension("mobile network classes", network.classes, 1, 1U << 24);
   require_dimension("mobile network first convolution", network.first_conv_out, 1, widest);
   require_dimension("mobile network final expansion", network.final_expand, 0, widest);
@@ -125,9 +129,9 @@ inline void validate(const MobileNetwork& network) {
 /// whole network; equal to the published networks' to the last digit. Throws as `validate`.
 [[nodiscard]] inline NetworkCost cost(const MobileNetwork& network) {
   validate(network);
-  constexpr std::size_t image_channels = 3;
-  std::size_t size = (network.image + 1) / 2;
-  NetworkCost total = convolution_cost(image_channels, network.first_conv_out, 3, size * size);
+  std::size_t size = (network.image + network.first_stride - 1) / network.first_stride;
+  NetworkCost total =
+      convolution_cost(network.image_channels, network.first_conv_out, 3, size * size);
   total += batch_norm_cost(network.first_conv_out);
   for (const auto& block : network.blocks) total += cost(block, size);
   std::size_t width = network.blocks.back().out;

@@ -179,7 +179,19 @@ inline Architecture<Ofa> Ofa::parse(std::string_view text) {
 struct OfaShape {
   double width = 1.2;  ///< once-for-all publishes 1.0 and 1.2; GM-NAS uses 1.2
   std::size_t image = 224;
+  std::size_t image_channels = 3;
   std::size_t classes = 1000;
+  std::size_t first_stride = 2;  ///< of the first convolution; 1 suits small images
+  std::array<std::size_t, Ofa::stage_count> strides{2, 2, 2, 1, 2};  ///< of the stages
+  template <class F>
+  void fields(F&& field) const {
+    field("width", width);
+    field("image", image);
+    field("image_channels", image_channels);
+    field("classes", classes);
+    field("first_stride", first_stride);
+    field("strides", strides);
+  }
 };
 
 /// The network an architecture stands for; layers beyond a stage's depth are missing. Throws
@@ -187,7 +199,6 @@ struct OfaShape {
 [[nodiscard]] inline MobileNetwork network(const Architecture<Ofa>& architecture,
                                            const OfaShape& shape = {}) {
   constexpr std::array<std::size_t, Ofa::stage_count> widths{24, 40, 80, 112, 160};
-  constexpr std::array<std::size_t, Ofa::stage_count> strides{2, 2, 2, 1, 2};
   constexpr std::array<bool, Ofa::stage_count> squeezes{false, true, false, true, true};
   constexpr std::size_t first_width = 16;
   constexpr std::size_t final_expand_width = 960;
@@ -201,8 +212,10 @@ struct OfaShape {
   };
   std::size_t width = scaled(first_width);
   MobileNetwork result{.image = shape.image,
+                       .image_channels = shape.image_channels,
                        .classes = shape.classes,
                        .first_conv_out = width,
+                       .first_stride = shape.first_stride,
                        .first_activation = Activation::h_swish,
                        .blocks = {},
                        .final_expand = scaled(final_expand_width),
@@ -220,7 +233,7 @@ struct OfaShape {
           {.in = width,
            .out = out,
            .kernel = Ofa::kernels[architecture[Ofa::kernel(place)].index()],
-           .stride = layer == 0 ? strides[stage] : 1,
+           .stride = layer == 0 ? shape.strides[stage] : 1,
            .expand = expand,
            .mid = make_divisible(static_cast<double>(width * expand)),
            .squeeze = squeezes[stage],

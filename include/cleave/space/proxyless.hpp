@@ -64,7 +64,19 @@ static_assert(SearchSpace<Proxyless>);
 struct ProxylessShape {
   double width = 1.0;  ///< multiplier of every channel count, rounded by `make_divisible`
   std::size_t image = 224;
+  std::size_t image_channels = 3;
   std::size_t classes = 1000;
+  std::size_t first_stride = 2;  ///< of the first convolution; 1 suits small images
+  std::array<std::size_t, 6> strides = Proxyless::stage_strides;  ///< of the stages
+  template <class F>
+  void fields(F&& field) const {
+    field("width", width);
+    field("image", image);
+    field("image_channels", image_channels);
+    field("classes", classes);
+    field("first_stride", first_stride);
+    field("strides", strides);
+  }
 };
 
 /// The network an architecture stands for; blocks left out are missing from its list. The
@@ -78,8 +90,10 @@ struct ProxylessShape {
     return make_divisible(static_cast<double>(channels) * shape.width);
   };
   MobileNetwork result{.image = shape.image,
+                       .image_channels = shape.image_channels,
                        .classes = shape.classes,
                        .first_conv_out = scaled(Proxyless::first_conv_width),
+                       .first_stride = shape.first_stride,
                        .blocks = {},
                        .feature_mix_out = shape.width > 1.0
                                               ? scaled(Proxyless::feature_mix_width)
@@ -94,7 +108,7 @@ struct ProxylessShape {
     if (option == Proxyless::zero) continue;
     const auto [stage, layer] = Proxyless::place(DecisionId(d));
     const std::size_t out = scaled(Proxyless::stage_widths[stage]);
-    const std::size_t stride = layer == 0 ? Proxyless::stage_strides[stage] : 1;
+    const std::size_t stride = layer == 0 ? shape.strides[stage] : 1;
     result.blocks.push_back({.in = width,
                              .out = out,
                              .kernel = Proxyless::kernel(option),

@@ -49,12 +49,14 @@ struct WeightId {
 struct Initialiser {
   double bound = 0;  ///< uniform in [-bound, bound] when positive
   double constant = 0;
+  bool identity = false;  ///< a square matrix: the identity
 
   /// 1/sqrt(fan_in): what Kaiming-uniform with a = sqrt(5) comes to, for weights and biases alike.
   static Initialiser fan_in(std::int64_t fan_in) {
     return {1.0 / std::sqrt(static_cast<double>(fan_in)), 0};
   }
   static constexpr Initialiser value(double constant) { return {0, constant}; }
+  static constexpr Initialiser identity_matrix() { return {0, 0, true}; }
 };
 
 /// All weights of a network as views into one flat buffer [P], their gradients as views into
@@ -81,6 +83,11 @@ class WeightArena {
     specs_.push_back({std::move(name), group, std::move(shape), count, initialiser, 0});
     return {specs_.size() - 1};
   }
+
+  /// Says that `decision` chooses among slices of the weights of `owner`: both decisions' options
+  /// live in the same tensors, so neither's children share them (an OFA block has a kernel and an
+  /// expansion).
+  void own_jointly(DecisionId decision, DecisionId owner) { owners_[decision.index()] = owner; }
 
   /// Lays the weights out by group (declaration order inside a group), allocates, and draws fresh
   /// values. Weights get the same values for the same stream whatever else is declared.
@@ -118,6 +125,9 @@ class WeightArena {
         auto fresh = torch::empty({spec.count}, torch::kDouble);
         fresh.uniform_(-spec.initialiser.bound, spec.initialiser.bound, generator);
         target.copy_(fresh);
+      } else if (spec.initialiser.identity) {
+        target.zero_();
+        view(flat_, spec).fill_diagonal_(1.0);
       } else {
         target.fill_(spec.initialiser.constant);
       }
@@ -157,8 +167,9 @@ class WeightArena {
   }
   /// Positions of all options of a decision.
   [[nodiscard]] WeightRange range_of(DecisionId decision) const {
+    const auto owner = owner_of(decision);
     return range([&](const WeightGroup& g) {
-      return g.kind == WeightGroup::Kind::Option && g.decision == decision;
+      return g.kind == WeightGroup::Kind::Option && g.decision == owner;
     });
   }
 
@@ -200,12 +211,22 @@ class WeightArena {
   /// The weight tensors inside `shared_by(decision)`.
   [[nodiscard]] std::vector<WeightSlice> slices_shared_by(DecisionId decision) const {
     std::vector<WeightSlice> result;
+    const auto owner = owner_of(decision);
     for (const auto& entry : entries()) {
       const bool own = entry.group.kind == WeightGroup::Kind::Option &&
-                       entry.group.decision == decision;
+                       entry.group.decision == owner;
       if (entry.group.kind != WeightGroup::Kind::Unscored && !own) result.push_back(entry.slice);
     }
     return result;
+  }
+
+  /// 1 where a weight has two or more dimensions, 0 for biases and the scales and shifts of batch
+  /// norms: what recipes mean by "no weight decay on BN and bias". [P]
+  [[nodiscard]] at::Tensor matrix_mask() const {
+    auto mask = at::ones_like(flat_);
+    for (const auto& spec : specs_)
+      if (spec.shape.size() < 2) mask.narrow(0, spec.offset, spec.count).zero_();
+    return mask;
   }
 
   /// A weight's view by name. Throws `ValueError` naming it when there is none.
@@ -262,6 +283,11 @@ class WeightArena {
     return part.view({s[0], s[2], s[3], s[1]}).permute({0, 3, 1, 2});
   }
 
+  [[nodiscard]] DecisionId owner_of(DecisionId decision) const {
+    const auto found = owners_.find(decision.index());
+    return found == owners_.end() ? decision : found->second;
+  }
+
   template <class Predicate>
   [[nodiscard]] WeightRange range(Predicate in_range) const {
     WeightRange result;
@@ -278,6 +304,7 @@ class WeightArena {
 
   std::vector<Spec> specs_;
   std::vector<std::size_t> order_;  ///< spec numbers in arena order
+  std::unordered_map<std::size_t, DecisionId> owners_;
   at::Tensor flat_;
   at::Tensor grads_;
   std::vector<at::Tensor> weights_;

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cleave/network/concept.hpp>
+#include <cleave/space/ofa.hpp>
+#include <cleave/space/proxyless.hpp>
+#include <cleave/supernet/mobile_block.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cleave::network {
+
+/// A stand-alone MobileNet built from its description, with affine batch norm and running
+/// statistics. Parameters equal `space::cost`, and with it the published networks, exactly.
+/// Images may be of any size; `description.image` is what costs are counted for.
+class MobileNet {
+ public:
+  /// Throws `ValueError` as `space::validate`.
+  MobileNet(space::MobileNetwork description, const at::TensorOptions& options,
+            const Stream& stream)
+      : description_(std::move(description)) {
+    space::validate(description_);
+    const auto group = WeightGroup::shared();
+    const auto norm = [this](const std::string& name, WeightGroup, std::int64_t channels) {
+      return RunningBatchNorm::declare(arena_, statistics_, name, channels);
+    };
+    stem_ = Stem::declare(arena_, group, description_, norm);
+    for (const auto& block : description_.blocks)
+      blocks_.push_back(Block::declare(arena_, fmt::format("blocks.{}", blocks_.size()), group,
+                                       block, norm));
+    head_ = Head::declare(arena_, group, description_, norm);
+    arena_.build(options, stream);
+    statistics_.build(options);
+  }
+
+  /// images: [B, C, H, W] -> [B, classes], with batch statistics (training, which moves the running
+  /// ones) or running ones.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& images, bool training) const {
+    return head_.classifier.forward(arena_, features(images, training));
+  }
+
+  /// Takes the exact statistics of a batch into their mean over all images, `seen` of which came
+  /// before: each layer is normalised by its own batch, biased variances are averaged, as
+  /// once-for-all re-estimates subnets. No weight changes.
+  void absorb_statistics(const at::Tensor& images, std::int64_t seen) {
+    const at::NoGradGuard no_grad;
+    const double share =
+        static_cast<double>(images.size(0)) / static_cast<double>(seen + images.size(0));
+    (void)run(images, [&](const RunningBatchNorm& by, const at::Tensor& x) {
+      const auto batch = at::var_mean(x, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
+      statistics_.variance(by.place, by.channels).lerp_(std::get<0>(batch), share);
+      statistics_.mean(by.place, by.channels).lerp_(std::get<1>(batch), share);
+      return at::batch_norm(x, arena_.weight(by.scale), arena_.weight(by.shift), {}, {},
+                            /*training=*/true, 0.0, supernet::batch_norm_epsilon, true);
+    });
+  }
+
+  [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
+  [[nodiscard]] const WeightArena& arena() const noexcept { return arena_; }
+  [[nodiscard]] RunningStatistics& statistics() noexcept { return statistics_; }
+  [[nodiscard]] const space::MobileNetwork& description() const noexcept { return description_; }
+
+ protected:
+  [[nodiscard]] at::Tensor features(const at::Tensor& images, bool training) const {
+    return run(images, [&](const RunningBatchNorm& by, const at::Tensor& x) {
+      return by.forward(arena_, statistics_, x, training);
+    });
+  }
+  [[nodiscard]] at::Tensor classify(const at::Tensor& features) const {
+    return head_.classifier.forward(arena_, features);
+  }
+
+ private:
+  using Stem = supernet::MobileStem<RunningBatchNorm>;
+  using Block = supernet::MobileBlockLayers<RunningBatchNorm>;
+  using Head = supernet::MobileHead<RunningBatchNorm>;
+
+  template <class Normalise>
+  [[nodiscard]] at::Tensor run(const at::Tensor& images, Normalise normalise) const {
+    auto x = stem_.forward(arena_, images, normalise);
+    for (const auto& block : blocks_) x = block.forward(arena_, x, normalise);
+    return head_.features(arena_, x, normalise);
+  }
+
+  space::MobileNetwork description_;
+  WeightArena arena_;
+  RunningStatistics statistics_;
+  Stem stem_;
+  std::vector<Block> blocks_;
+  Head head_;
+};
+
+/// Sizes and regularisation of the stand-alone network of a MobileNet space.
+template <class Shape>
+struct MobileConfig {
+  supernet::MobileConfig<Shape> sizes{};
+  double dropout = 0;  ///< share of the features that a training step leaves out, [0, 1)
+  template <class F>
+  void fields(F&& field) const {
+    field("sizes", sizes);
+    field("dropout", dropout);
+  }
+};
+
+/// The stand-alone network of an architecture of a space whose architectures are MobileNets
+/// (`space::network(architecture, shape)`).
+template <SearchSpace S, class Shape>
+class MobileNetOf : public MobileNet {
+ public:
+  using Space = S;
+  using Config = MobileConfig<Shape>;
+
+  /// Throws `ValueError` for a dropout outside [0, 1) and as `space::network`.
+  MobileNetOf(const Architecture<S>& architecture, const Config& config, const Stream& stream)
+      : MobileNet(space::network(architecture, config.sizes.shape), config.sizes.options(), stream),
+        architecture_(architecture),
+        dropout_(config.dropout) {
+    if (!(dropout_ >= 0 && dropout_ < 1))
+      throw ValueError(fmt::format("{} network: dropout {}, allowed 0 up to but not 1", S::name,
+                                   dropout_));
+  }
+
+  [[nodiscard]] const Architecture<S>& genotype() const noexcept { return architecture_; }
+
+ private:
+  Architecture<S> architecture_;
+  double dropout_;
+};
+
+using Proxyless = MobileNetOf<space::Proxyless, space::ProxylessShape>;
+using Ofa = MobileNetOf<space::Ofa, space::OfaShape>;
+
+static_assert(Network<Proxyless> && Network<Ofa>);
+
+}  // namespace cleave::network
+
+namespace cleave {
+template <>
+struct NetworkFor<space::Proxyless> {
+  using type = network::Proxyless;
+};
+template <>
+struct NetworkFor<space::Ofa> {
+  using type = network::Ofa;
+};
+}  // namespace cleave
