@@ -1,0 +1,52 @@
+// Peak memory of search steps of the NASBench-201 supernet at full size, one way per process:
+//     benchmark_supernet_memory first|second public_code|composed
+// prints JSON.
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <torch/torch.h>
+
+#include <string_view>
+
+#include "scenes.hpp"
+
+namespace {
+
+using namespace scenes;
+
+double peak_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+template <class Mixer>
+void run(bool second) {
+  Scene<Mixer> scene(full);
+  for (int i = 0; i < 3; ++i) {
+    if (second)
+      search_step<strategy::SecondOrder>(scene)();
+    else if constexpr (std::same_as<Mixer, PublicCode>)
+      public_first_order(scene)();
+    else
+      search_step<strategy::FirstOrder>(scene)();
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view order = argc > 1 ? argv[1] : "";
+  const std::string_view mixer = argc > 2 ? argv[2] : "";
+  if (order != "first" && order != "second") {
+    fmt::print(stderr, "usage: {} first|second public_code|composed\n", argv[0]);
+    return 1;
+  }
+  const double before = peak_mb();
+  const bool second = order == "second";
+  if (mixer == "public_code")
+    run<PublicCode>(second);
+  else
+    run<supernet::Composed>(second);
+  fmt::print("{{\"order\": \"{}\", \"mixer\": \"{}\", \"start_mb\": {:.0f}, \"peak_mb\": {:.0f}}}\n",
+             order, mixer, before, peak_mb());
+}
