@@ -3,6 +3,7 @@
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/composed.hpp>
+#include <cleave/supernet/fused.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <vector>
 

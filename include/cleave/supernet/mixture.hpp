@@ -73,20 +73,21 @@ struct Mixture {
 };
 
 /// Weights per (decision, option) as separate scalars, or nothing for an unweighted mixture: one
-/// unbind for the whole pass instead of an indexing operation per option.
+/// unbind for the whole pass, when the first is asked for, instead of an indexing operation per option.
 template <SearchSpace S>
 class MixtureScalars {
  public:
-  explicit MixtureScalars(const Mixture<S>& mixture) {
-    if (mixture.weights.defined()) scalars_ = mixture.weights.flatten().unbind();
-  }
+  explicit MixtureScalars(const Mixture<S>& mixture) : weights_(mixture.weights) {}
+
   [[nodiscard]] const at::Tensor* find(DecisionId decision, OptionId option) const {
-    if (scalars_.empty()) return nullptr;
+    if (!weights_.defined()) return nullptr;
+    if (scalars_.empty()) scalars_ = weights_.flatten().unbind();
     return &scalars_[decision.index() * max_options<S> + option.index()];
   }
 
  private:
-  std::vector<at::Tensor> scalars_;
+  at::Tensor weights_;
+  mutable std::vector<at::Tensor> scalars_;
 };
 
 }  // namespace cleave

@@ -82,12 +82,15 @@ class NasBench201 {
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
     mixture.check_within(allowed_);
     const MixtureScalars<Space> scalars(mixture);
-    auto x = stem_norm_.forward(arena_, stem_.forward(arena_, images));
+    auto x = images;
+    if constexpr (requires { Mixer::memory_format; })
+      x = x.contiguous(Mixer::memory_format);  // what follows keeps it
+    x = stem_norm_.forward(arena_, stem_.forward(arena_, x));
     for (const auto& layer : layers_)
       x = std::visit(
           [&](const auto& part) {
             if constexpr (requires { part.leaving; })
-              return part.forward(arena_, x, mixture, scalars);
+              return part.forward(mixer_, arena_, x, mixture, scalars);
             else
               return part.forward(arena_, x, [&](const BatchNorm& norm, const at::Tensor& y) {
                 return norm.forward(arena_, y);
@@ -118,6 +121,7 @@ class NasBench201 {
 
   [[nodiscard]] std::string next_cell() const { return fmt::format("cells.{}", layers_.size()); }
 
+  Mixer mixer_;
   Restriction<Space> allowed_;
   WeightArena arena_;
   Convolution stem_;

@@ -54,13 +54,13 @@ struct NasBench201Cell {
   }
 
   /// x: [B, C, H, W] -> the same shape. A node no edge reaches is zero.
-  [[nodiscard]] at::Tensor forward(const WeightArena& arena, const at::Tensor& x,
-                                   const Mixture<Space>& mixture,
+  [[nodiscard]] at::Tensor forward(const Mixer& mixer, const WeightArena& arena,
+                                   const at::Tensor& x, const Mixture<Space>& mixture,
                                    const MixtureScalars<Space>& scalars) const {
     std::array<at::Tensor, Space::node_count> nodes{x};
     for (std::size_t node = 0; node + 1 < Space::node_count; ++node)
       if (nodes[node].defined())
-        Mixer::leave(arena, nodes[node], leaving[node], mixture, scalars, nodes);
+        mixer.leave(arena, nodes[node], leaving[node], mixture, scalars, nodes);
     return nodes.back().defined() ? nodes.back() : at::zeros_like(x);
   }
 };

@@ -1,0 +1,213 @@
+#pragma once
+
+#include <cleave/core/error.hpp>
+#include <cleave/supernet/composed.hpp>
+#include <cleave/supernet/fused_passes.hpp>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace cleave::supernet {
+
+namespace fused {
+
+/// Everything that leaves a node as one function of autograd, forward and backward by hand.
+/// Inputs as `Node` says; outputs: the edges' sums, those that existed changed in place. Computes
+/// only the gradients that the backward pass asks for.
+class LeaveNode : public torch::autograd::Function<LeaveNode> {
+ public:
+  using Context = torch::autograd::AutogradContext;
+  using Tensors = torch::autograd::variable_list;
+
+  static Tensors forward(Context* context, at::TensorList inputs,
+                         const c10::intrusive_ptr<Node>& node) {
+    context->set_materialize_grads(false);
+    context->saved_data["node"] = c10::IValue::make_capsule(node);
+    return inputs[0].scalar_type() == at::kFloat ? forward_as<float>(context, inputs, *node)
+                                                 : forward_as<double>(context, inputs, *node);
+  }
+
+  static Tensors backward(Context* context, const Tensors& gradients) {
+    if (at::GradMode::is_enabled())
+      throw ValueError(
+          "fused mixed edge: it has no second derivative (create_graph); use "
+          "supernet::NasBench201<supernet::Composed>");
+    const auto node = c10::static_intrusive_pointer_cast<Node>(
+        context->saved_data["node"].toCapsule());
+    const auto saved = context->get_saved_variables();
+    return saved[0].scalar_type() == at::kFloat
+               ? backward_as<float>(context, *node, saved, gradients)
+               : backward_as<double>(context, *node, saved, gradients);
+  }
+
+ private:
+  template <class T>
+  static const T* table_of(const at::Tensor& table) {
+    return table.defined() ? table.const_data_ptr<T>() : nullptr;
+  }
+
+  /// Memory of `values` values that goes back to the node's buffers with the tensor.
+  template <class T>
+  static at::Tensor borrow(const Node& node, std::int64_t values, const at::Tensor& like) {
+    auto lease = std::make_shared<Buffers::Lease>(
+        node.buffers->take(static_cast<std::size_t>(values) * sizeof(T)));
+    T* memory = lease->template as<T>();
+    return at::from_blob(memory, {values}, [lease](void*) mutable { lease.reset(); },
+                         like.options().requires_grad(false));
+  }
+
+  template <class T>
+  static Tensors forward_as(Context* context, at::TensorList inputs, Node& node) {
+    const auto& x = inputs[0];
+    Passes<T> passes(*kernels_for<T>(x.size(1)), node, x);
+    const auto& s = passes.shape();
+    const at::Tensor y = borrow<T>(node, s.batch * s.pixels() * s.outputs(), x);
+    const at::Tensor packed = borrow<T>(
+        node, (Shape::points * s.three_outputs() + s.one_outputs()) * s.channels, x);
+    Tensors sums;
+    Tensors changed;
+    for (const auto& edge : node.edges) {
+      if (edge.sum != 0) changed.push_back(inputs[edge.sum]);
+      sums.push_back(edge.sum != 0 ? inputs[edge.sum]
+                                   : at::empty_like(x, at::MemoryFormat::ChannelsLast));
+    }
+    const auto table = node.table != 0 ? inputs[node.table].contiguous() : at::Tensor();
+    passes.forward(inputs, table_of<T>(table), y.mutable_data_ptr<T>(),
+                   packed.mutable_data_ptr<T>(), sums, node.means, node.deviations);
+    context->mark_dirty(changed);
+    context->save_for_backward({x, table, y, packed});
+    return sums;
+  }
+
+  template <class T>
+  static Tensors backward_as(Context* context, const Node& node, const Tensors& saved,
+                             const Tensors& given) {
+    const auto& x = saved[0];
+    const auto& table = saved[1];
+    Passes<T> passes(*kernels_for<T>(x.size(1)), node, x);
+    const auto& s = passes.shape();
+    const auto count = static_cast<std::size_t>(s.threes + s.ones);
+    // One for each input and one, undefined, for the node.
+    Tensors results(std::max(node.weights + count, node.table + 1) + 1);
+
+    Tensors gradients;
+    bool any = false;
+    for (std::size_t e = 0; e < given.size(); ++e) {
+      any = any || given[e].defined();
+      gradients.push_back(given[e].defined()
+                              ? given[e].contiguous(at::MemoryFormat::ChannelsLast)
+                              : at::Tensor());
+      if (node.edges[e].sum != 0) results[node.edges[e].sum] = given[e];
+    }
+    if (!any) return results;
+
+    typename Passes<T>::Wanted wanted;
+    wanted.x = context->needs_input_grad(0);
+    wanted.table = node.table != 0 && context->needs_input_grad(node.table);
+    for (std::size_t k = 0; k < count; ++k)
+      wanted.weights = wanted.weights || context->needs_input_grad(node.weights + k);
+    if (wanted.x) results[0] = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+    if (wanted.table) results[node.table] = at::zeros_like(table);
+    Tensors weights;
+    if (wanted.weights)
+      for (std::size_t k = 0; k < count; ++k) {
+        const auto kernel = static_cast<std::int64_t>(k) < s.threes ? 3 : 1;
+        weights.push_back(at::empty({s.channels, s.channels, kernel, kernel}, x.options(),
+                                    at::MemoryFormat::ChannelsLast));
+        results[node.weights + k] = weights.back();
+      }
+    passes.backward(gradients, table_of<T>(table), saved[2].const_data_ptr<T>(),
+                    saved[3].const_data_ptr<T>(), wanted, results[0], weights,
+                    wanted.table ? results[node.table].mutable_data_ptr<T>() : nullptr);
+    return results;
+  }
+};
+
+}  // namespace fused
+
+/// The mixed edges of a NAS-Bench-201 cell, everything that leaves a node at once: one rectified
+/// image, all convolutions (3x3 by Winograd's F(2x2, 3x3), 2.25 times fewer products), batch
+/// statistics while the outputs are in the cache, then one pass that pools, normalises, weighs
+/// and adds; the backward pass the same way back. Channels-last. Vector instructions are chosen
+/// when the program runs. Equal to `Composed` up to rounding; it has no second derivative.
+///
+/// On the CPU in float and double; other devices and types, and channel numbers that no vector
+/// divides, go to `Composed`. Keeps the memory of a pass for the next.
+class Fused {
+ public:
+  static constexpr std::string_view name = "fused";
+  static constexpr auto memory_format = at::MemoryFormat::ChannelsLast;
+  using Space = space::NasBench201;
+
+  /// Adds to `sums[target]` what leaves a node, in place where it made the sum itself before.
+  /// x: the node, [B, C, H, W].
+  void leave(const WeightArena& arena, const at::Tensor& x, std::span<const CellEdge> edges,
+             const Mixture<Space>& mixture, const MixtureScalars<Space>& scalars,
+             std::span<at::Tensor> sums) const {
+    if (!takes(x, mixture)) {
+      Composed::leave(arena, x, edges, mixture, scalars, sums);
+      return;
+    }
+    auto node = c10::make_intrusive<fused::Node>();
+    std::vector<at::Tensor> inputs{x.contiguous(memory_format)};
+    std::vector<at::Tensor> ones;
+    std::vector<at::Tensor> threes;
+    std::vector<std::size_t> targets;
+    for (const auto& edge : edges) {
+      fused::Node::Edge leaving;
+      auto& options = leaving.options;
+      for (const auto option : mixture[edge.decision]) {
+        const auto weight = [&]() -> at::Tensor {
+          return arena.weight(edge.convolution(option).weight)
+              .contiguous(at::MemoryFormat::ChannelsLast);
+        };
+        if (option == Space::skip_connect) {
+          options.skip = true;
+        } else if (option == Space::avg_pool_3x3) {
+          options.pool = true;
+        } else if (option == Space::nor_conv_3x3) {
+          options.three = static_cast<int>(threes.size());
+          threes.push_back(weight());
+        } else if (option == Space::nor_conv_1x1) {
+          options.one = static_cast<int>(ones.size());
+          ones.push_back(weight());
+        }
+      }
+      if (!options.any()) continue;
+      leaving.row = static_cast<std::int64_t>(edge.decision.index() * max_options<Space>);
+      if (const auto& sum = sums[edge.target]; sum.defined()) {
+        leaving.sum = inputs.size();
+        inputs.push_back(sum.contiguous(memory_format));
+      }
+      targets.push_back(edge.target);
+      node->edges.push_back(leaving);
+    }
+    if (node->edges.empty()) return;
+    node->weights = inputs.size();
+    inputs.insert(inputs.end(), threes.begin(), threes.end());
+    inputs.insert(inputs.end(), ones.begin(), ones.end());
+    if (mixture.weights.defined()) {
+      node->table = inputs.size();
+      inputs.push_back(mixture.weights);
+    }
+    node->buffers = buffers_;
+    const auto results = fused::LeaveNode::apply(at::TensorList(inputs), node);
+    for (std::size_t k = 0; k < targets.size(); ++k) sums[targets[k]] = results[k];
+  }
+
+ private:
+  /// What the loops can do.
+  static bool takes(const at::Tensor& x, const Mixture<Space>& mixture) {
+    const auto type = x.scalar_type();
+    if (!x.is_cpu() || x.dim() != 4 || x.numel() == 0) return false;
+    const auto& table = mixture.weights;
+    if (table.defined() && (!table.is_cpu() || table.scalar_type() != type)) return false;
+    if (type == at::kFloat) return fused::kernels_for<float>(x.size(1)) != nullptr;
+    return type == at::kDouble && fused::kernels_for<double>(x.size(1)) != nullptr;
+  }
+
+  std::shared_ptr<fused::Buffers> buffers_ = std::make_shared<fused::Buffers>();
+};
+
+}  // namespace cleave::supernet

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cleave/supernet/fused_node.hpp>
+#include <cstdint>
+
+namespace cleave::supernet::fused {
+
+/// The loops of one instruction set; see fused_kernels.hpp.
+template <class T>
+struct Kernels {
+  std::int64_t lanes;  ///< channels must be a multiple
+  void (*pack_three)(const Task<T>&, std::int64_t k);
+  void (*pack_one)(const Task<T>&, std::int64_t k);
+  void (*unpack_three)(const Shape&, std::int64_t k, const T* const* parts, std::int64_t count,
+                       T* dw);
+  void (*convolve)(const Task<T>&, std::int64_t first, std::int64_t count, T* scratch,
+                   double* moments);
+  void (*mix)(const Task<T>&, std::int64_t image, T* scratch);
+  void (*reduce)(const Task<T>&, std::int64_t image, T* scratch, double* reduced);
+  void (*backward)(const Task<T>&, std::int64_t first, std::int64_t count, T* scratch, T* d_three,
+                   T* d_one);
+};
+
+}  // namespace cleave::supernet::fused
+
+// Whoever includes this may compile without optimisation or vector instructions; the loops are
+// compiled with them, and chosen when the program runs.
+#define CLEAVE_FUSED_INLINE [[gnu::always_inline]] inline
+#if defined(__GNUC__) && !defined(__clang__)
+#define CLEAVE_FUSED_OPTIMIZE gnu::optimize("O3")
+#else
+#define CLEAVE_FUSED_OPTIMIZE
+#endif
+
+#define CLEAVE_FUSED_ISA baseline
+#define CLEAVE_FUSED_BYTES 16
+#define CLEAVE_FUSED_TARGET [[CLEAVE_FUSED_OPTIMIZE]]
+#include <cleave/supernet/fused_kernels.hpp>
+#undef CLEAVE_FUSED_ISA
+#undef CLEAVE_FUSED_BYTES
+#undef CLEAVE_FUSED_TARGET
+
+#if defined(__x86_64__)
+#define CLEAVE_FUSED_ISA avx2
+#define CLEAVE_FUSED_BYTES 32
+#define CLEAVE_FUSED_TARGET [[gnu::target("avx2,fma"), CLEAVE_FUSED_OPTIMIZE]]
+#include <cleave/supernet/fused_kernels.hpp>
+#undef CLEAVE_FUSED_ISA
+#undef CLEAVE_FUSED_BYTES
+#undef CLEAVE_FUSED_TARGET
+
+#define CLEAVE_FUSED_ISA avx512
+#define CLEAVE_FUSED_BYTES 64
+#define CLEAVE_FUSED_TARGET \
+  [[gnu::target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl"), CLEAVE_FUSED_OPTIMIZE]]
+#include <cleave/supernet/fused_kernels.hpp>
+#undef CLEAVE_FUSED_ISA
+#undef CLEAVE_FUSED_BYTES
+#undef CLEAVE_FUSED_TARGET
+#endif
+
+#undef CLEAVE_FUSED_INLINE
+#undef CLEAVE_FUSED_OPTIMIZE
+
+namespace cleave::supernet::fused {
+
+/// The widest loops this machine has whose vectors the channels fill; null when even the narrowest
+/// do not fit (an odd number of channels).
+template <class T>
+[[nodiscard]] inline const Kernels<T>* kernels_for(std::int64_t channels) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      channels % avx512::kernels<T>.lanes == 0)
+    return &avx512::kernels<T>;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+      channels % avx2::kernels<T>.lanes == 0)
+    return &avx2::kernels<T>;
+#endif
+  return channels % baseline::kernels<T>.lanes == 0 ? &baseline::kernels<T> : nullptr;
+}
+
+}  // namespace cleave::supernet::fused

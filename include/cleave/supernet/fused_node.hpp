@@ -1,0 +1,115 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace cleave::supernet::fused {
+
+/// Edges that leave one node, at most: a cell of NAS-Bench-201 has four nodes.
+inline constexpr int max_edges = 3;
+
+/// What is computed on one edge: the numbers of its convolutions among those of the node, or -1.
+struct EdgeOptions {
+  int three = -1;  ///< its 3x3 convolution
+  int one = -1;    ///< its 1x1 convolution
+  bool skip = false;
+  bool pool = false;
+
+  [[nodiscard]] bool any() const noexcept { return three >= 0 || one >= 0 || skip || pool; }
+};
+
+/// Sizes of a node, of the convolutions that leave it, and how its images are cut into work.
+///
+/// A pixel of the convolutions' output y has `outputs()` values: the 3x3 convolutions' channels,
+/// edge by edge, then the 1x1s'. 3x3 convolutions work on tiles of 2x2 pixels.
+struct Shape {
+  std::int64_t batch = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t channels = 0;
+  std::int64_t threes = 0;  ///< how many 3x3 convolutions leave the node
+  std::int64_t ones = 0;    ///< how many 1x1
+
+  [[nodiscard]] std::int64_t pixels() const { return height * width; }
+  [[nodiscard]] std::int64_t outputs() const { return (threes + ones) * channels; }
+  [[nodiscard]] std::int64_t three_outputs() const { return threes * channels; }
+  [[nodiscard]] std::int64_t one_outputs() const { return ones * channels; }
+
+  [[nodiscard]] std::int64_t tile_rows() const { return (height + 1) / 2; }
+  [[nodiscard]] std::int64_t tile_columns() const { return (width + 1) / 2; }
+  /// Pixels of a rectified image with its zero border, tiles at the rim included.
+  [[nodiscard]] std::int64_t padded_width() const { return 2 * tile_columns() + 2; }
+  [[nodiscard]] std::int64_t padded_size() const {
+    return (2 * tile_rows() + 2) * padded_width() * channels;
+  }
+
+  /// Tiles transformed at a time, about: they and their products stay in the second-level cache.
+  static constexpr std::int64_t block_tiles = 64;
+  /// Winograd's minimal filtering F(2x2, 3x3) has this many products per tile and channel pair.
+  static constexpr std::int64_t points = 16;
+  [[nodiscard]] std::int64_t block_points() const {
+    return points * block_rows() * tile_columns();
+  }
+  /// Rows of tiles in a block.
+  [[nodiscard]] std::int64_t block_rows() const {
+    const auto tiles = channels > 32 ? block_tiles / 2 : block_tiles;
+    return std::max<std::int64_t>(1, tiles / tile_columns());
+  }
+  /// Values of scratch memory that a pass over `images` images needs, forward and backward.
+  [[nodiscard]] std::int64_t forward_scratch(std::int64_t images) const {
+    return images * padded_size() + block_points() * (channels + three_outputs());
+  }
+  [[nodiscard]] std::int64_t backward_scratch(std::int64_t images) const {
+    const auto gradients = block_rows() * 4 * tile_columns() * outputs();
+    const auto spread = (height + 2) * (width + 2) * channels;
+    return 2 * images * padded_size() + block_points() * (channels + three_outputs()) +
+           std::max(gradients, spread);
+  }
+  [[nodiscard]] std::int64_t row_scratch() const { return (2 * width + 2) * channels; }
+
+  /// Images that one piece of work takes, so that a block is full and every thread has work.
+  [[nodiscard]] std::int64_t unit_images(std::int64_t threads) const {
+    const auto filling = (block_rows() + tile_rows() - 1) / tile_rows();
+    return std::clamp<std::int64_t>(std::min(filling, (batch + threads - 1) / threads), 1, batch);
+  }
+};
+
+/// What the passes over a node read and write. Tensors are [B, H, W, C] in memory.
+template <class T>
+struct Task {
+  Shape shape;
+  int edges = 0;
+  std::array<EdgeOptions, max_edges> options{};
+
+  const T* x = nullptr;
+  T* y = nullptr;  ///< [B, H, W, outputs]
+
+  // Transformed weights; see `pack`.
+  std::array<const T*, max_edges> weights_three{};  ///< [C, 3, 3, C]: out, kernel, in
+  std::array<const T*, max_edges> weights_one{};    ///< [C, C]: out, in
+  T* three_by_input = nullptr;   ///< [points, C, threes * C]
+  T* three_by_output = nullptr;  ///< [points, threes * C, C]
+  T* one_by_input = nullptr;     ///< [C, ones * C]
+  T* one_by_output = nullptr;    ///< [ones * C, C]
+
+  // Mixing: sum_e = [sum_e] + bias_e + sum over sources of factor * source.
+  std::array<T*, max_edges> sums{};
+  std::array<bool, max_edges> add{};  ///< to what is there
+  const T* scales = nullptr;          ///< [outputs]: weight / deviation
+  std::array<const T*, max_edges> biases{};  ///< [C]
+  std::array<T, max_edges> skip_weights{};
+  std::array<T, max_edges> pool_weights{};
+
+  // Backward: dy = scale * g + slope * (y - mean) + offset.
+  std::array<const T*, max_edges> gradients{};  ///< of the sums; null for none
+  const T* means = nullptr;                     ///< [outputs]
+  const T* slopes = nullptr;                    ///< [outputs]
+  const T* offsets = nullptr;                   ///< [outputs]
+  bool with_alpha = false;                      ///< the sums that alpha's gradient needs
+  bool with_weights = false;
+  T* dx = nullptr;  ///< null when nobody asks
+};
+
+}  // namespace cleave::supernet::fused
