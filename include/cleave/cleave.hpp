@@ -103,6 +103,12 @@
 #include <cleave/supernet/darts_cell.hpp>
 #include <cleave/supernet/darts_operations.hpp>
 #include <cleave/supernet/elastic_block.hpp>
+#include <cleave/supernet/fused.hpp>
+#include <cleave/supernet/fused_buffers.hpp>
+#include <cleave/supernet/fused_isa.hpp>
+#include <cleave/supernet/fused_kernels.hpp>
+#include <cleave/supernet/fused_node.hpp>
+#include <cleave/supernet/fused_passes.hpp>
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/mobile_block.hpp>
 #include <cleave/supernet/nasbench201.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cleave/supernet/composed.hpp>
+#include <cleave/supernet/fused.hpp>
 #include <cleave/supernet/nasbench201_cell.hpp>
 #include <cleave/supernet/residual_block.hpp>
 #include <variant>
@@ -43,8 +43,9 @@ struct NasBench201Config {
 /// The NAS-Bench-201 supernet over a restriction: stem, N cells, reduction, N cells, reduction, N
 /// cells, BN-ReLU, global average pool, classifier (Dong and Yang, ICLR 2020, section 2.1). Batch
 /// norm inside searched cells has no affine part. Only allowed options have weights. Weight names
-/// are those of the public code, so its checkpoints' numbers can be compared one by one.
-template <class Mixer = Composed>
+/// are those of the public code, so its checkpoints' numbers can be compared one by one. `Mixer` says
+/// how mixed edges are computed: `Fused`, or `Composed` from plain tensor operations.
+template <class Mixer = Fused>
 class NasBench201 {
  public:
   using Space = space::NasBench201;

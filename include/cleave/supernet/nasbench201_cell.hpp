@@ -24,7 +24,7 @@ struct CellEdge {
 };
 
 /// A searched cell: four nodes, node j is the sum of what its incoming edges carry. `Mixer` says
-/// how the edges leaving one node are computed (`Composed`, ...).
+/// how the edges leaving one node are computed (`Fused`, `Composed`).
 template <class Mixer>
 struct NasBench201Cell {
   using Space = space::NasBench201;
