@@ -84,6 +84,7 @@
 #include <cleave/split/random.hpp>
 #include <cleave/split/repeats.hpp>
 #include <cleave/split/scene.hpp>
+#include <cleave/strategy/alpha_hessian.hpp>
 #include <cleave/strategy/alphas.hpp>
 #include <cleave/strategy/concept.hpp>
 #include <cleave/strategy/contest.hpp>

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cleave/strategy/alpha_hessian.hpp>
 #include <cleave/strategy/snas.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave_test.hpp>
@@ -267,4 +268,35 @@ TEST_CASE("a child of SNAS inherits alphas, moments and temperature") {
   const auto alpha = f.state.alpha.detach().clone();
   (void)f.snas.step(child, inherited, step_of(7, 0.5), Stream(7));
   CHECK(torch::equal(f.state.alpha.detach(), alpha));  // they share no storage
+}
+
+TEST_CASE("the dominant eigenvalue of the Hessian in alpha is that of the whole Hessian") {
+  for (const auto& allowed : {Restriction<Space>(), narrow()}) {
+    Fixture f(allowed);
+    const auto batch = step_of(7).weights;
+    const auto alpha = f.state.alpha.detach();
+    const auto before = alpha.clone();
+    const double found = strategy::DominantEigenvalue{.iterations = 200, .radius = 1e-4}(
+        f.net, f.state, batch, Stream(5));
+    CHECK(torch::equal(alpha, before));
+
+    // The Hessian column by column, over present options.
+    const auto gradient_at = [&](const at::Tensor& at_alpha) {
+      const auto moved = at_alpha.clone().set_requires_grad(true);
+      return strategy::gradient_of(
+          strategy::loss_of(f.net, strategy::probabilities(f.state, moved), batch), moved);
+    };
+    std::vector<at::Tensor> columns;
+    const auto present = f.state.closed.isfinite().expand_as(alpha).flatten();
+    for (std::int64_t i = 0; i < alpha.numel(); ++i) {
+      auto shift = torch::zeros_like(alpha);
+      shift.view(-1)[i] = 1e-4;
+      columns.push_back((gradient_at(alpha + shift) - gradient_at(alpha - shift)).flatten() / 2e-4);
+    }
+    auto hessian = torch::stack(columns, 1);
+    hessian = hessian.index({present}).index({torch::indexing::Slice(), present});
+    const auto values = at::linalg_eigvalsh((hessian + hessian.t()) / 2);
+    const at::Tensor largest = values.index({values.abs().argmax()});
+    CHECK(found == Approx(largest.item<double>()).epsilon(1e-3));
+  }
 }

@@ -13,6 +13,7 @@
 #include <cleave/network/training.hpp>
 #include <cleave/select/successive_halving.hpp>
 #include <cleave/split/concept.hpp>
+#include <cleave/strategy/alpha_hessian.hpp>
 #include <cleave/strategy/concept.hpp>
 #include <cleave/strategy/finite.hpp>
 #include <map>
@@ -80,6 +81,8 @@ class FewShotSearch {
     std::uint64_t seed = 0;
     Restriction<Space> root{};
     strategy::NonFinite trouble = strategy::NonFinite::Stop;  ///< of supernets
+    /// Images of the validation part for every leaf's `AlphaHealth::sharpness`; 0: not asked for.
+    std::size_t sharpness_images = 0;
     bool last_child_first = false;  ///< visits children backwards; the result is the same
 
     /// Everything the result depends on.
@@ -95,6 +98,7 @@ class FewShotSearch {
       field("batch", batch);
       field("seed", seed);
       field("trouble", trouble);
+      field("sharpness_images", sharpness_images);
       std::vector<OptionSet> allowed;
       for (std::size_t d = 0; d < Space::decision_count; ++d)
         allowed.push_back(root[DecisionId(d)]);
@@ -439,11 +443,24 @@ class FewShotSearch {
       if constexpr (requires { host.strategy_.option_weights(live.net, live.state); })
         leaf.alpha = alpha_health(live.net.restriction(),
                                   host.strategy_.option_weights(live.net, live.state));
+      if constexpr (std::derived_from<typename Strategy::template State<Net>,
+                                      strategy::AlphaState> && MixtureSupernet<Net>) {
+        if (host.settings_.sharpness_images > 0) leaf.alpha->sharpness = sharpness(node, live);
+      }
       state.finished.emplace(node, std::move(leaf));
       result.leaves.clear();  // in the tree's order, whatever the order of visits
       for (const auto number : result.tree.leaves())
         if (const auto found = state.finished.find(number); found != state.finished.end())
           result.leaves.push_back(found->second);
+    }
+
+    [[nodiscard]] double sharpness(std::size_t node, const Live& live) const {
+      const auto from = stream_of(node).fork("sharpness");
+      const auto& images = holdout.validation.empty() ? holdout.search : holdout.validation;
+      const data::EpochOrder order(images, host.settings_.sharpness_images, from.fork("images"));
+      return strategy::DominantEigenvalue{}(
+          live.net, live.state, data.batch(data::Part::Train, order.batch(0), false, Stream()),
+          from.fork("start"));
     }
 
     [[nodiscard]] Genotype<Space> derive(std::size_t node, Live& live) {

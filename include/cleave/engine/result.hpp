@@ -37,12 +37,14 @@ struct AlphaHealth {
   double entropy = 0;     ///< mean over decisions, 1 = uniform over the allowed options
   double skip_share = 0;  ///< mean weight of options named skip...
   double none_share = 0;  ///< mean weight of the option named none
+  std::optional<double> sharpness{};  ///< dominant eigenvalue of the Hessian in alpha, if asked for
 
   template <class F>
   void fields(F&& field) {
     field("entropy", entropy);
     field("skip_share", skip_share);
     field("none_share", none_share);
+    field("sharpness", sharpness);
   }
 };
 

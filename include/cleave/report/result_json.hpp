@@ -66,6 +66,7 @@ template <SearchSpace S>
       entry["alpha"] = {{"entropy", leaf.alpha->entropy},
                         {"skip_share", leaf.alpha->skip_share},
                         {"none_share", leaf.alpha->none_share}};
+    if (leaf.alpha && leaf.alpha->sharpness) entry["alpha"]["sharpness"] = *leaf.alpha->sharpness;
     leaves.push_back(std::move(entry));
   }
   json trials = json::array();
