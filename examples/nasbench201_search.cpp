@@ -7,7 +7,6 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
-#include <cleave/tabular/nasbench201_table.hpp>
 #include <cleave/version.hpp>
 #include <exception>
 #include <map>
@@ -21,6 +20,7 @@
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
 #include "support/resumable.hpp"
+#include "support/table_argument.hpp"
 #include "support/trouble_argument.hpp"
 
 namespace {
@@ -267,11 +267,7 @@ class Program {
 
   void print() const {
     std::optional<cleave::tabular::NasBench201Table> table;
-    if (!o_.table.empty()) {
-      const bool csv = o_.table.size() > 4 && o_.table.substr(o_.table.size() - 4) == ".csv";
-      using Table = cleave::tabular::NasBench201Table;
-      table.emplace(csv ? Table::read_csv(o_.table) : Table::open(o_.table));
-    }
+    if (!o_.table.empty()) table.emplace(example::load_table(o_.table));
     fmt::print("{:<8} {:>8} {:>8} {:>7} {:>7}   {}\n", "leaf", "valid. %", "entropy", "skip",
                "none", "architecture");
     for (std::size_t i = 0; i < result_.leaves.size(); ++i) {

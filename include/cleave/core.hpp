@@ -31,6 +31,7 @@
 #include <cleave/report/darts_cell_svg.hpp>
 #include <cleave/report/diverging_colour.hpp>
 #include <cleave/report/heat_map_svg.hpp>
+#include <cleave/report/scatter_svg.hpp>
 #include <cleave/report/split_tree_svg.hpp>
 #include <cleave/report/svg.hpp>
 #include <cleave/report/xml_text.hpp>

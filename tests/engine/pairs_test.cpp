@@ -49,7 +49,7 @@ Config small() {
   if constexpr (requires { config.sizes; }) {
     config.sizes = small<decltype(config.sizes)>();
   } else {
-    config.channels = 4;
+    config.channels = 2;
     config.image_channels = 1;
     if constexpr (requires { config.cells; }) config.cells = 1;
     if constexpr (requires { config.is_reduction(0); }) config.cells = 3;

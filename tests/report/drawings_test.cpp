@@ -1,6 +1,7 @@
 #include <cleave/report/cell_svg.hpp>
 #include <cleave/report/darts_cell_svg.hpp>
 #include <cleave/report/heat_map_svg.hpp>
+#include <cleave/report/scatter_svg.hpp>
 #include <cleave/report/split_tree_svg.hpp>
 #include <cleave/space/darts.hpp>
 #include <cleave/space/restriction.hpp>
@@ -151,4 +152,51 @@ TEST_CASE("a split tree shows decisions, groups, leaves and the chosen one") {
   REQUIRE_THROWS_WITH(split_tree_svg(tree, {.leaf_notes = {"x"}}),
                       Contains("1 notes for 4 leaves"));
   REQUIRE_THROWS_WITH(split_tree_svg(tree, {.chosen = 4}), Contains("leaf 4 chosen, there are 4"));
+}
+
+TEST_CASE("a scatter plot shows every point where it belongs, axes with round numbers, a legend") {
+  const std::vector<Scatter> plots{
+      {.title = "one & two",
+       .note = "tau 0.5",
+       .x_title = "truth",
+       .y_title = "estimate",
+       .series = {{"leaf 0", {{0, 10}, {5, 20}}}, {"leaf 1", {{10, 30}}}}},
+      {.title = "flat", .series = {{"", {{1, 7}, {1, 7}}}}}};
+  const auto svg = scatter_svg(plots, 2);
+  REQUIRE(xml_problem(svg) == "");
+  REQUIRE(occurrences(svg, "width=\"800\" height=\"380\"") >= 1);
+  REQUIRE(occurrences(svg, "r=\"2.6\"") == 5);
+  REQUIRE(occurrences(svg, ">leaf 0<") == 1);
+  REQUIRE(occurrences(svg, ">one &amp; two<") == 1);
+  // The first plot's area is 322 wide from x = 62 and 242 high down to y = 304: its corners and
+  // middle.
+  REQUIRE(occurrences(svg, "<circle cx=\"62\" cy=\"304\"") == 1);
+  REQUIRE(occurrences(svg, "<circle cx=\"223\" cy=\"183\"") == 1);
+  REQUIRE(occurrences(svg, "<circle cx=\"384\" cy=\"62\"") == 1);
+  for (const auto label : {">0<", ">2<", ">8<", ">15<", ">25<"})
+    REQUIRE(occurrences(svg, label) == 1);
+  REQUIRE(occurrences(svg, ">10<") == 2);  // of both axes
+
+  REQUIRE_THROWS_WITH(scatter_svg({}), Contains("nothing to draw"));
+  REQUIRE_THROWS_WITH(scatter_svg(plots, 0), Contains("0 columns"));
+  const Scatter empty{.title = "empty", .series = {{"leaf 0", {}}}};
+  REQUIRE_THROWS_WITH(scatter_svg(std::span(&empty, 1)), Contains("'empty': no points"));
+  const Scatter broken{.title = "nan", .series = {{"", {{0, std::nan("")}}}}};
+  REQUIRE_THROWS_WITH(scatter_svg(std::span(&broken, 1)), Contains("'nan': a point at 0, nan"));
+}
+
+TEST_CASE("an axis covers its values with few intervals of round steps") {
+  for (const auto& [low, high] :
+       {std::pair(0.0, 10.0), std::pair(0.1234, 0.1301), std::pair(-7.0, 93.0),
+        std::pair(84.1, 94.37), std::pair(3.0, 3.0)}) {
+    const auto axis = report::detail::Axis::around(low, high);
+    CAPTURE(low, high, axis.low, axis.high, axis.step);
+    REQUIRE(axis.low <= low + 1e-12);
+    REQUIRE(axis.high >= high - 1e-12);
+    REQUIRE(axis.marks() >= 1);
+    REQUIRE(axis.marks() <= 7);
+    const double mantissa = axis.step / std::pow(10, std::floor(std::log10(axis.step) + 1e-9));
+    REQUIRE((std::abs(mantissa - 1) < 1e-9 || std::abs(mantissa - 2) < 1e-9 ||
+             std::abs(mantissa - 5) < 1e-9));
+  }
 }
