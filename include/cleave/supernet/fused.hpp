@@ -47,13 +47,15 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
     return table.defined() ? table.const_data_ptr<T>() : nullptr;
   }
 
-  /// Memory of `values` values that goes back to the node's buffers with the tensor.
+  /// A channels-last tensor whose memory goes back to the node's buffers with it.
   template <class T>
-  static at::Tensor borrow(const Node& node, std::int64_t values, const at::Tensor& like) {
+  static at::Tensor borrow(const Node& node, at::IntArrayRef shape, const at::Tensor& like) {
+    const auto plane = shape[2] * shape[3];
     auto lease = std::make_shared<Buffers::Lease>(
-        node.buffers->take(static_cast<std::size_t>(values) * sizeof(T)));
+        node.buffers->take(static_cast<std::size_t>(shape[0] * shape[1] * plane) * sizeof(T)));
     T* memory = lease->template as<T>();
-    return at::from_blob(memory, {values}, [lease](void*) mutable { lease.reset(); },
+    return at::from_blob(memory, shape, {shape[1] * plane, 1, shape[3] * shape[1], shape[1]},
+                         [lease](void*) mutable { lease.reset(); },
                          like.options().requires_grad(false));
   }
 
@@ -62,15 +64,14 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
     const auto& x = inputs[0];
     Passes<T> passes(*kernels_for<T>(x.size(1)), node, x);
     const auto& s = passes.shape();
-    const at::Tensor y = borrow<T>(node, s.batch * s.pixels() * s.outputs(), x);
+    const at::Tensor y = borrow<T>(node, {s.batch, s.outputs(), s.height, s.width}, x);
     const at::Tensor packed = borrow<T>(
-        node, (Shape::points * s.three_outputs() + s.one_outputs()) * s.channels, x);
+        node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1}, x);
     Tensors sums;
     Tensors changed;
     for (const auto& edge : node.edges) {
       if (edge.sum != 0) changed.push_back(inputs[edge.sum]);
-      sums.push_back(edge.sum != 0 ? inputs[edge.sum]
-                                   : at::empty_like(x, at::MemoryFormat::ChannelsLast));
+      sums.push_back(edge.sum != 0 ? inputs[edge.sum] : borrow<T>(node, x.sizes(), x));
     }
     const auto table = node.table != 0 ? inputs[node.table].contiguous() : at::Tensor();
     passes.forward(inputs, table_of<T>(table), y.mutable_data_ptr<T>(),
@@ -107,7 +108,7 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
     wanted.table = node.table != 0 && context->needs_input_grad(node.table);
     for (std::size_t k = 0; k < count; ++k)
       wanted.weights = wanted.weights || context->needs_input_grad(node.weights + k);
-    if (wanted.x) results[0] = at::empty_like(x, at::MemoryFormat::ChannelsLast);
+    if (wanted.x) results[0] = borrow<T>(node, x.sizes(), x);
     if (wanted.table) results[node.table] = at::zeros_like(table);
     Tensors weights;
     if (wanted.weights)

@@ -495,7 +495,10 @@ CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<T>& given, co
       Vector<T> value = constant;
       if (add) value += load(out);
 #pragma GCC unroll 4
-      for (int k = 0; k < Count; ++k) value += factor[k] * load(from[k] + x * step[k]);
+      for (int k = 0; k < Count; ++k) {
+        __builtin_prefetch(from[k] + (x + width) * step[k]);
+        value += factor[k] * load(from[k] + x * step[k]);
+      }
       store(out, value);
     }
   }
@@ -521,7 +524,10 @@ CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<T>& given,
     for (std::int64_t x = 0; x < width; ++x) {
       const auto value = load(g + x * c + i);
 #pragma GCC unroll 4
-      for (int k = 0; k < Count; ++k) sum[k] += value * load(from[k] + x * step[k]);
+      for (int k = 0; k < Count; ++k) {
+        __builtin_prefetch(from[k] + (x + width) * step[k]);
+        sum[k] += value * load(from[k] + x * step[k]);
+      }
       sum[Count] += value;
     }
     for (std::int64_t l = 0; l < lanes; ++l) {
@@ -638,12 +644,15 @@ CLEAVE_FUSED_TARGET void output_gradient_row(const Task<T>& task, const T* __res
           for (std::int64_t x = 0; x < s.width; ++x) store(dy + x * outputs + from, Vector<T>{});
           continue;
         }
+        const T* next = y + s.width * outputs + from;
         const auto scale = load(task.scales + from), slope = load(task.slopes + from);
         const auto mean = load(task.means + from), offset = load(task.offsets + from);
-        for (std::int64_t x = 0; x < s.width; ++x)
+        for (std::int64_t x = 0; x < s.width; ++x) {
+          __builtin_prefetch(next + x * outputs);
           store(dy + x * outputs + from,
                 Vector<T>(scale * load(g + x * c + i) +
                           (slope * (load(y + x * outputs + from) - mean) + offset)));
+        }
       }
     }
   }
