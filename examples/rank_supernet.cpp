@@ -37,6 +37,7 @@ struct Options {
   std::string table;
   std::string data = "digits";
   std::size_t take = 0;
+  std::int64_t size = 0;
   std::size_t sample = 300;
   std::size_t alone = 30;
   std::size_t alone_epochs = 12;
@@ -57,6 +58,9 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--table", o.table, "the NAS-Bench-201 table, CSV or binary")->required();
   app.add_option("--data", o.data, example::data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images; 0 = all")->capture_default_str();
+  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
+      ->check(CLI::Range(0, 512))
+      ->capture_default_str();
   app.add_option("--sample", o.sample, "architectures to rank, connected and different")
       ->check(CLI::Range(20, 15000))
       ->capture_default_str();
@@ -190,6 +194,7 @@ class Study {
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
+    if (o_.size > 0) data_ = data_.at_size(o_.size, o_.size);
     const auto device = example::device_of(o_.device);
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
@@ -329,6 +334,7 @@ class Study {
                                    {"settings",
                                     {{"data", o_.data},
                                      {"take", o_.take},
+                                     {"size", o_.size},
                                      {"sample", sample_.size()},
                                      {"alone", o_.alone},
                                      {"alone_epochs", o_.alone_epochs},
