@@ -293,7 +293,8 @@ TEST_CASE("the finite guard names the images, the weight, the loss or the gradie
   const auto message = [&](const at::Tensor& loss, const at::Tensor& norm) -> std::string {
     strategy::FiniteGuard guard;
     try {
-      CHECK(guard.check(arena, images, loss, norm, where) == strategy::FiniteGuard::Verdict::Fine);
+      const auto verdict = guard.check(arena, images, loss, norm, where);
+      CHECK(verdict == strategy::FiniteGuard::Verdict::Fine);
     } catch (const NumericalError& error) {
       return error.what();
     }
