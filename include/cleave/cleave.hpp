@@ -90,7 +90,10 @@
 #include <cleave/strategy/contest.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/derived_by.hpp>
+#include <cleave/strategy/evolution.hpp>
 #include <cleave/strategy/finite.hpp>
+#include <cleave/strategy/ofa_stages.hpp>
+#include <cleave/strategy/once_for_all.hpp>
 #include <cleave/strategy/optimisers.hpp>
 #include <cleave/strategy/race.hpp>
 #include <cleave/strategy/rsps.hpp>

@@ -45,7 +45,8 @@ class FewShotSearch {
   static_assert(strategy::TrainsSupernet<Strategy, Net>,
                 "FewShotSearch: the strategy cannot train this supernet; it needs State<Net>, "
                 "start(net, stream) and StepReport step(net, state, training_step, stream), and "
-                "DARTS and SNAS need a supernet whose context is a Mixture "
+                "DARTS and SNAS need a supernet whose context is a Mixture, OnceForAll one whose "
+                "options are parts of the same tensors "
                 "(docs/policies.md, Search strategies)");
   static_assert(strategy::Inherits<Strategy, Net>,
                 "FewShotSearch: the strategy needs State inherit(parent_net, parent_state, "
@@ -283,7 +284,7 @@ class FewShotSearch {
         if (!host.settings_.last_child_first) std::reverse(children.begin(), children.end());
         state.pending.insert(state.pending.end(), children.begin(), children.end());
         // Children that start afresh do not need the parent: free the memory now.
-        if (schedule.restarts(depth + 1)) state.live.erase(node);
+        if (starts_afresh(depth + 1)) state.live.erase(node);
       } else {
         finish(node, live);
         state.pending.pop_back();
@@ -293,19 +294,31 @@ class FewShotSearch {
 
     [[nodiscard]] Live begin(std::size_t node) {
       const auto& at = result.tree[node];
-      if (node == 0 || host.settings_.schedule.restarts(at.depth))
-        return host.fresh_node(result.tree, node);
+      if (node == 0 || starts_afresh(at.depth)) return host.fresh_node(result.tree, node);
       Net net(at.restriction, host.settings_.supernet, stream_of(node).fork("weights"));
       const auto parent = state.live.find(at.parent);
       const auto& from = parent->second;
       net.arena().inherit(from.net.arena(), from.net.arena().values(), net.arena().values());
-      auto inherited = host.strategy_.inherit(from.net, from.state, net);
+      auto inherited = inherit(at.depth, from, net);
       const bool last_heir =
           std::count_if(state.pending.begin(), state.pending.end(), [&](std::size_t other) {
             return other != 0 && result.tree[other].parent == at.parent;
           }) == 1;
       if (last_heir) state.live.erase(parent);
       return {std::move(net), std::move(inherited)};
+    }
+
+    /// Whether a node at this depth takes nothing from its parent.
+    [[nodiscard]] bool starts_afresh(std::size_t depth) const {
+      return host.settings_.schedule.restarts(depth) &&
+             !strategy::RestartsFromParent<Strategy, Net>;
+    }
+
+    [[nodiscard]] auto inherit(std::size_t depth, const Live& from, Net& child) const {
+      if constexpr (strategy::RestartsFromParent<Strategy, Net>)
+        if (host.settings_.schedule.restarts(depth))
+          return host.strategy_.restart(from.net, from.state, child);
+      return host.strategy_.inherit(from.net, from.state, child);
     }
 
     void train(std::size_t node, Live& live) {

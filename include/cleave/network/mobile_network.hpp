@@ -120,6 +120,20 @@ class MobileNetOf : public MobileNet {
                                    dropout_));
   }
 
+  /// A training pass with dropout before the classifier: features stay with probability
+  /// 1 - dropout and are then divided by it.
+  [[nodiscard]] TrainingPass training_pass(const at::Tensor& images,
+                                           const TrainingMoment& moment) const {
+    const auto kept = features(images, true);
+    if (dropout_ == 0) return {classify(kept)};
+    // Drawn on the host, so that it is the same on every device.
+    auto stream = moment.stream;
+    auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.seed());
+    const auto stays = at::empty(kept.sizes(), at::kFloat).bernoulli_(1 - dropout_, generator);
+    return {classify(kept.mul(stays.to(kept.options()).div_(1 - dropout_)))};
+  }
+  [[nodiscard]] std::size_t training_parameters() const noexcept { return 0; }
+
   [[nodiscard]] const Architecture<S>& genotype() const noexcept { return architecture_; }
 
  private:
@@ -130,7 +144,7 @@ class MobileNetOf : public MobileNet {
 using Proxyless = MobileNetOf<space::Proxyless, space::ProxylessShape>;
 using Ofa = MobileNetOf<space::Ofa, space::OfaShape>;
 
-static_assert(Network<Proxyless> && Network<Ofa>);
+static_assert(NetworkWithTrainingPass<Proxyless> && NetworkWithTrainingPass<Ofa>);
 
 }  // namespace cleave::network
 

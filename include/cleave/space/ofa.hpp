@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cleave::space {
 
@@ -40,6 +41,13 @@ struct Ofa {
   }
   static constexpr DecisionId depth(std::size_t stage) {
     return DecisionId(2 * layer_count + stage);
+  }
+  /// All decisions of a kind, for criteria that are to look at some only.
+  static std::vector<DecisionId> decisions(Kind of) {
+    std::vector<DecisionId> result;
+    for (std::size_t d = 0; d < decision_count; ++d)
+      if (kind(DecisionId(d)) == of) result.emplace_back(d);
+    return result;
   }
   /// The layer (kernel, expand) or stage (depth) a decision is about, from 0.
   static constexpr std::size_t place(DecisionId decision) {

@@ -84,6 +84,19 @@ concept Derives =
       { strategy.derive(net, state, judge, stream) } -> std::same_as<Genotype<typename Net::Space>>;
     };
 
+/// A strategy whose restart is not from scratch: a child of a split that restarts begins with what
+/// `restart(parent_net, parent_state, child_net)` makes of its weights and returns as its state, at
+/// progress 0 of a phase of its own. The child's weights have been inherited already.
+/// Models: OnceForAll (from its teacher).
+template <class S, class Net>
+concept RestartsFromParent =
+    HasState<S, Net> && requires(const S& strategy, const Net& parent, Net& child,
+                                 const typename S::template State<Net>& state) {
+      {
+        strategy.restart(parent, state, child)
+      } -> std::same_as<typename S::template State<Net>>;
+    };
+
 /// Whether a strategy has architecture parameters. One that has none says
 /// `static constexpr bool learns_architecture = false`: the engine then loads no search batches for
 /// its steps and never asks for an update.

@@ -65,15 +65,20 @@ struct Sgd {
 
   /// Consumes `arena.gradients()`; returns the gradient's norm before clipping (a scalar tensor:
   /// no host synchronisation). A gradient whose norm is not finite moves nothing, neither weights
-  /// nor momentum, and is left in the buffer so that its origin can be named.
-  at::Tensor step(WeightArena& arena, State& state, double progress) const {
+  /// nor momentum, and is left in the buffer so that its origin can be named. `decays`, when defined,
+  /// is 1 where weights decay and 0 where they do not, [P] (`WeightArena::matrix_mask`).
+  at::Tensor step(WeightArena& arena, State& state, double progress,
+                  const at::Tensor& decays = {}) const {
     const at::NoGradGuard no_grad;
     auto gradient = arena.gradients();
     const auto norm = gradient.norm();
     const auto finite = norm.isfinite().to(norm.scalar_type());  // 1 or 0
     if (clip > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0));
     auto weights = arena.values();
-    gradient.add_(weights, weight_decay);
+    if (decays.defined())
+      gradient.addcmul_(weights, decays, weight_decay);
+    else
+      gradient.add_(weights, weight_decay);
     // momentum m + g, or m where the gradient is of no use: 0 * NaN would be NaN, so it is masked.
     const auto usable = at::where(finite.gt(0), gradient, at::zeros({}, gradient.options()));
     state.momentum.mul_(finite.mul(momentum - 1.0).add(1.0)).add_(usable);

@@ -5,6 +5,7 @@
 #include <cleave/space/genotype.hpp>
 #include <concepts>
 #include <cstdint>
+#include <span>
 
 namespace cleave {
 
@@ -72,6 +73,21 @@ concept Supernet =
 template <class N>
 concept MixtureSupernet =
     Supernet<N> && std::same_as<typename N::Context, Mixture<typename N::Space>>;
+
+/// A supernet whose context is a subnet and whose options are parts of the same tensors: what
+/// Once-for-all needs. `largest()` and `smallest()` are subnets; `forward_full(images)` runs the
+/// teacher; `sort_channels(trained, companions)` puts the channels that matter most first.
+/// Models: supernet::Ofa.
+template <class N>
+concept ElasticSupernet =
+    Supernet<N> && std::same_as<typename N::Context, Architecture<typename N::Space>> &&
+    requires(N& net, const N& fixed, const at::Tensor& images, OptionSet trained,
+             std::span<const at::Tensor> companions) {
+      { fixed.largest() } -> std::same_as<typename N::Context>;
+      { fixed.smallest() } -> std::same_as<typename N::Context>;
+      { fixed.forward_full(images) } -> std::same_as<at::Tensor>;
+      net.sort_channels(trained, companions);
+    };
 
 /// The supernet a space is searched with unless another is named; specialised beside each
 /// supernet. A user's own space specialises it too, or passes the supernet to the host.

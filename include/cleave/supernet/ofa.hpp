@@ -176,7 +176,7 @@ class Ofa {
   Head head_;
 };
 
-static_assert(Supernet<Ofa> && !MixtureSupernet<Ofa>);
+static_assert(ElasticSupernet<Ofa> && !MixtureSupernet<Ofa>);
 
 }  // namespace cleave::supernet
 

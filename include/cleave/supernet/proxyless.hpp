@@ -1,0 +1,147 @@
+#pragma once
+
+#include <array>
+#include <cleave/space/proxyless.hpp>
+#include <cleave/supernet/mixture.hpp>
+#include <cleave/supernet/mobile_block.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace cleave::supernet {
+
+/// The ProxylessNAS supernet over a restriction (Cai, Zhu, Han, ICLR 2019): a chain of 21 blocks
+///
+///     x <- shortcut(x) + sum over active options o of w_o block_o(x)
+///
+/// where blocks that keep the shape have a shortcut and the option `zero`, which adds nothing. Only
+/// active options are computed: with one path the memory is that of one network, with two gated
+/// paths of two. Every option has weights and batch norms of its own; first convolution, first
+/// block, feature mix and classifier are shared and scored (method.md section 2). Batch statistics.
+class Proxyless {
+ public:
+  using Space = space::Proxyless;
+  using Context = Mixture<Space>;
+  using Config = MobileConfig<space::ProxylessShape>;
+
+  /// Throws `ValueError` as `space::network`.
+  Proxyless(const Restriction<Space>& allowed, const Config& config, const Stream& stream)
+      : allowed_(allowed), config_(config) {
+    const auto group = WeightGroup::shared();
+    const auto norm = [this](const std::string& name, WeightGroup of, std::int64_t channels) {
+      return BatchNorm::declare_affine(arena_, name, of, channels);
+    };
+    // Every block at its first option, which is never `zero`: the shapes around the options.
+    const auto skeleton = space::network(Architecture<Space>(), config.shape);
+    space::validate(skeleton);
+    stem_ = Stem::declare(arena_, group, skeleton, norm);
+    first_ = Block::declare(arena_, "blocks.0", group, skeleton.blocks.front(), norm);
+    for (std::size_t d = 0; d < Space::decision_count; ++d)
+      for (const auto option : allowed[DecisionId(d)]) {
+        if (option == Space::zero) continue;
+        const auto block = block_of(skeleton, d, option);
+        options_[d][option.index()] = Block::declare(
+            arena_,
+            fmt::format("blocks.{}.{}", d + 1, Space::option_name(DecisionId(d), option)),
+            WeightGroup::of(DecisionId(d), option), block, norm);
+      }
+    head_ = Head::declare(arena_, group, skeleton, norm);
+    arena_.build(config.options(), stream);
+  }
+
+  /// images: [B, C, H, W] -> [B, classes]. Throws `ValueError` for a mixture with an active option
+  /// that the restriction left out.
+  [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
+    mixture.check_within(allowed_);
+    const MixtureScalars<Space> scalars(mixture);
+    const auto normalise = [this](const BatchNorm& norm, const at::Tensor& y) {
+      return norm.forward(arena_, y);
+    };
+    auto x = first_.forward(arena_, stem_.forward(arena_, images, normalise), normalise);
+    for (std::size_t d = 0; d < Space::decision_count; ++d) {
+      const DecisionId decision(d);
+      at::Tensor sum;
+      if (Space::keeps_shape(decision)) sum = x;
+      for (const auto option : mixture[decision]) {
+        const auto& block = options_[d][option.index()];
+        if (!block) continue;  // zero
+        auto y = block->transform(arena_, x, normalise);
+        if (const auto* w = scalars.find(decision, option)) y = y.mul(*w);
+        sum = sum.defined() ? sum.add(y) : y;
+      }
+      if (!sum.defined())
+        throw ValueError(fmt::format("proxyless supernet: {} changes the shape and has no active "
+                                     "option", Space::decision_name(decision)));
+      x = sum;
+    }
+    return head_.classifier.forward(arena_, head_.features(arena_, x, normalise));
+  }
+
+  [[nodiscard]] Context probe(const Context& context, DecisionId decision, OptionId option,
+                              Probe kind) const {
+    return context.probe(decision, option, kind);
+  }
+  [[nodiscard]] Context context_of(const Architecture<Space>& architecture) const {
+    return Context::path(architecture);
+  }
+
+  /// Multiply-adds of every option, row-major [decision_count, max_options], and of all the rest.
+  [[nodiscard]] std::pair<std::vector<double>, double> option_macs() const {
+    std::vector<double> table(Space::decision_count * max_options<Space>);
+    const auto skeleton = space::network(Architecture<Space>(), config_.shape);
+    auto fixed = static_cast<double>(space::cost(skeleton).macs);
+    std::size_t size =
+        (skeleton.image + skeleton.first_stride - 1) / skeleton.first_stride;
+    (void)space::cost(skeleton.blocks.front(), size);
+    for (std::size_t d = 0; d < Space::decision_count; ++d) {
+      const std::size_t before = size;
+      fixed -= static_cast<double>(space::cost(skeleton.blocks[d + 1], size).macs);
+      for (std::size_t o = 0; o < Space::option_count(DecisionId(d)); ++o) {
+        if (OptionId(o) == Space::zero) continue;
+        std::size_t pixels = before;
+        table[d * max_options<Space> + o] =
+            static_cast<double>(space::cost(block_of(skeleton, d, OptionId(o)), pixels).macs);
+      }
+    }
+    return {table, fixed};
+  }
+
+  [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
+  [[nodiscard]] const WeightArena& arena() const noexcept { return arena_; }
+  [[nodiscard]] const Restriction<Space>& restriction() const noexcept { return allowed_; }
+  [[nodiscard]] const Config& config() const noexcept { return config_; }
+
+ private:
+  using Stem = MobileStem<BatchNorm>;
+  using Block = MobileBlockLayers<BatchNorm>;
+  using Head = MobileHead<BatchNorm>;
+
+  static space::MobileBlock block_of(const space::MobileNetwork& skeleton, std::size_t decision,
+                                     OptionId option) {
+    auto block = skeleton.blocks[decision + 1];
+    block.kernel = Space::kernel(option);
+    block.expand = Space::expand(option);
+    block.mid = block.in * block.expand;
+    return block;
+  }
+
+  Restriction<Space> allowed_;
+  Config config_;
+  WeightArena arena_;
+  Stem stem_;
+  Block first_;
+  std::array<std::array<std::optional<Block>, max_options<Space>>, Space::decision_count>
+      options_{};
+  Head head_;
+};
+
+static_assert(MixtureSupernet<Proxyless>);
+
+}  // namespace cleave::supernet
+
+namespace cleave {
+template <>
+struct SupernetFor<space::Proxyless> {
+  using type = supernet::Proxyless;
+};
+}  // namespace cleave

@@ -1,0 +1,344 @@
+#include <cleave/data/digits.hpp>
+#include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/network/extract.hpp>
+#include <cleave/split/gradient_matching.hpp>
+#include <cleave/strategy/once_for_all.hpp>
+#include <cleave/supernet/ofa.hpp>
+#include <cleave_test.hpp>
+#include <map>
+
+using namespace cleave;
+using Space = space::Ofa;
+using Net = supernet::Ofa;
+using Strategy = strategy::OnceForAll<>;
+using Catch::Matchers::Contains;
+
+static_assert(strategy::SearchStrategy<Strategy, Net>);
+static_assert(strategy::SearchStrategy<strategy::OnceForAll<strategy::Sandwich>, Net>);
+static_assert(strategy::RestartsFromParent<Strategy, Net>);
+
+namespace {
+
+Net::Config config(at::ScalarType scalar = at::kDouble) {
+  return {.shape = {.width = 0.25, .image = 8, .image_channels = 1, .classes = 10,
+                    .first_stride = 1, .strides = {1, 2, 1, 1, 2}},
+          .scalar = scalar};
+}
+
+data::Batch batch(std::size_t count, std::int64_t first = 0) {
+  std::vector<std::int64_t> images(count);
+  for (std::size_t i = 0; i < count; ++i) images[i] = first + static_cast<std::int64_t>(i);
+  auto result = data::digits().batch(data::Part::Train, images, false, Stream());
+  result.images = result.images.to(at::kDouble);
+  return result;
+}
+
+at::Tensor soft(const at::Tensor& logits, const at::Tensor& teacher) {
+  return -(teacher.softmax(1) * logits.log_softmax(1)).sum(1).mean();
+}
+at::Tensor hard(const at::Tensor& logits, const at::Tensor& labels) {
+  const auto uniform = at::full_like(logits, 0.1 / 10);
+  const auto target = uniform.scatter_add(1, labels.unsqueeze(1),
+                                          at::full_like(labels.unsqueeze(1), 0.9, at::kDouble));
+  return -(target * logits.log_softmax(1)).sum(1).mean();
+}
+
+/// Plain SGD, so that a step's update shows its gradient.
+strategy::Sgd plain() {
+  return {.momentum = 0, .weight_decay = 0.5, .nesterov = false, .clip = 0};
+}
+
+/// 1 for weights that decay.
+bool is_matrix(const Net& net, std::string_view name) { return net.arena().named(name).dim() >= 2; }
+
+}  // namespace
+
+TEST_CASE("once-for-all's stages follow each other in the shares they are given") {
+  const Strategy strategy;
+  const double total = 180 + 120 + 140 + 140;
+  const std::map<double, std::pair<std::size_t, double>> expected{
+      {0.0, {0, 0.0}},           {90 / total, {0, 0.5}},    {180.0 / total + 1e-9, {1, 0.0}},
+      {240 / total, {1, 0.5}},   {310 / total, {2, 0.5}},   {380 / total, {3, 0.5}},
+      {450 / total, {4, 0.5}},   {520 / total, {5, 0.5}},   {0.9999999, {5, 1.0}}};
+  for (const auto& [progress, at] : expected) {
+    CAPTURE(progress);
+    CHECK(strategy.moment(false, progress).stage == at.first);
+    CHECK(strategy.moment(false, progress).progress == Approx(at.second).margin(1e-5));
+  }
+  CHECK(strategy.moment(true, 0.0).stage == 0);  // kernel
+  CHECK(strategy.moment(true, 60.0 / 400).progress == Approx(0.5));
+  CHECK(strategy.sampler.after_restart.front().called == "kernel");
+
+  Net net({}, config(), Stream(1));
+  auto wrong = strategy;
+  wrong.sampler.stages.clear();
+  CHECK_THROWS_WITH(wrong.start(net, Stream()), Contains("no stages"));
+  wrong = strategy;
+  wrong.sampler.stages[2].share = 0;
+  CHECK_THROWS_WITH(wrong.start(net, Stream()), Contains("stage depth 1 has share 0"));
+  wrong = strategy;
+  wrong.image_sizes = {0};
+  CHECK_THROWS_WITH(wrong.start(net, Stream()), Contains("image size 0"));
+}
+
+TEST_CASE("the full stage trains the largest subnet on smoothed labels; BN and biases do not decay") {
+  Net net({}, config(), Stream(1));
+  Strategy strategy;
+  strategy.weights = plain();
+  auto state = strategy.start(net, Stream(2));
+  const auto before = net.arena().values().clone();
+  const auto material = batch(16);
+
+  Net twin({}, config(), Stream(1));
+  const auto loss = hard(twin.forward(material.images, twin.largest()), material.labels);
+  loss.backward();
+  const auto report = strategy.step(net, state, {.weights = material}, Stream(3));
+  CHECK(report.loss.item<double>() == Approx(loss.item<double>()).epsilon(1e-10));
+  const double rate = strategy.sampler.stages[0].rate.first;
+  for (const auto& entry : net.arena().entries()) {
+    const auto range = entry.slice.range;
+    const auto part = [&](const at::Tensor& flat) { return flat.narrow(0, range.begin, range.size()); };
+    auto step = part(twin.arena().gradients()).clone();
+    if (is_matrix(net, entry.name)) step.add_(part(before), 0.5);
+    CAPTURE(std::string(entry.name));
+    CHECK(torch::allclose(part(net.arena().values()), part(before).sub(step, rate), 1e-9, 1e-11));
+  }
+  CHECK_FALSE(state.teacher.defined());
+}
+
+TEST_CASE("a later stage sums several distilled subnets into one update, after sorting channels") {
+  Net net({}, config(), Stream(1));
+  Strategy strategy;
+  strategy.weights = plain();
+  strategy.sampler.stages = {strategy::Progressive::all()[0], strategy::Progressive::all()[5]};
+  auto state = strategy.start(net, Stream(2));
+  const auto full = net.forward(batch(16).images, net.largest()).detach();
+  const auto material = batch(16);
+  const double at = 180.0 / 300 + 1e-9;
+  const Stream stream(3);
+
+  Net twin({}, config(), Stream(1));
+  twin.sort_channels({OptionId(2)});
+  const auto before = twin.arena().values().clone();
+  const auto teacher = twin.forward_full(material.images).detach();
+  CHECK(torch::allclose(teacher, full, 1e-9, 1e-9));
+  const auto& stage = strategy.sampler.stages[1];
+  const auto subnets = strategy.sampler.subnets(twin, stage, stream.fork("subnets"));
+  REQUIRE(subnets.size() == 4);
+  CHECK_FALSE(subnets[0] == subnets[1]);
+  double total = 0;
+  for (const auto& subnet : subnets) {
+    const auto logits = twin.forward(material.images, subnet);
+    const auto loss = hard(logits, material.labels) + soft(logits, teacher);
+    loss.backward();
+    total += loss.item<double>() / 4;
+  }
+  const auto report = strategy.step(net, state, {.weights = material, .progress = at}, stream);
+  CHECK(report.loss.item<double>() == Approx(total).epsilon(1e-9));
+  const auto gradient = twin.arena().gradients() + before * net.arena().matrix_mask() * 0.5;
+  CHECK(torch::allclose(net.arena().values(), before - gradient * stage.rate.at(0), 1e-9, 1e-11));
+  CHECK(torch::equal(state.teacher, before));
+
+  // The teacher stays what it was while the weights move on.
+  (void)strategy.step(net, state, {.weights = material, .progress = at + 0.1}, stream);
+  CHECK(torch::equal(state.teacher, before));
+}
+
+TEST_CASE("the sandwich rule: the largest learns labels, the others what the largest says") {
+  Net net({}, config(), Stream(1));
+  strategy::OnceForAll<strategy::Sandwich> strategy;
+  strategy.weights = plain();
+  strategy.weights.weight_decay = 0;
+  auto state = strategy.start(net, Stream(2));
+  const auto material = batch(16);
+  const Stream stream(3);
+  Net twin({}, config(), Stream(1));
+  const auto before = twin.arena().values().clone();
+  const auto subnets =
+      strategy.sampler.subnets(twin, strategy.sampler.stages[0], stream.fork("subnets"));
+  REQUIRE(subnets.size() == 4);
+  CHECK(subnets[0] == twin.largest());
+  CHECK(subnets[1] == twin.smallest());
+  at::Tensor teacher;
+  for (const auto& subnet : subnets) {
+    const auto logits = twin.forward(material.images, subnet);
+    (teacher.defined() ? soft(logits, teacher) : hard(logits, material.labels)).backward();
+    if (!teacher.defined()) teacher = logits.detach();
+  }
+  (void)strategy.step(net, state, {.weights = material}, stream);
+  CHECK(torch::allclose(net.arena().values(), before - twin.arena().gradients() * 0.06, 1e-9, 1e-11));
+}
+
+TEST_CASE("around a probed kernel: kernels uniform over the allowed, widths and depths at their largest") {
+  const auto allowed = Restriction<Space>()
+                           .with(Space::kernel(2), {OptionId(0), OptionId(1)})
+                           .with(Space::expand(4), {OptionId(0), OptionId(1)});
+  Net net(allowed, config(), Stream(1));
+  const Strategy strategy;
+  auto state = strategy.start(net, Stream(2));
+  CHECK(strategy.context(net, state, Stream(1)) == net.largest());  // nothing is elastic yet
+  state.stage = 1;
+  std::array<std::array<int, 3>, 2> counts{};
+  for (std::uint64_t i = 0; i < 3000; ++i) {
+    const auto subnet = strategy.context(net, state, Stream(7).fork(i));
+    REQUIRE(allowed.contains(subnet));
+    for (std::size_t d = Space::layer_count; d < Space::decision_count; ++d)
+      REQUIRE(subnet[DecisionId(d)] == net.largest()[DecisionId(d)]);
+    ++counts[0][subnet[Space::kernel(0)].index()];
+    ++counts[1][subnet[Space::kernel(2)].index()];
+  }
+  for (const int count : counts[0]) CHECK(std::abs(count - 1000) < 110);  // four deviations
+  CHECK(counts[1][2] == 0);
+  CHECK(std::abs(counts[1][0] - 1500) < 110);
+}
+
+TEST_CASE("image sizes are drawn anew for every step") {
+  Net net({}, config(), Stream(1));
+  Strategy strategy;
+  strategy.image_sizes = {8, 12};
+  auto state = strategy.start(net, Stream(2));
+  const auto material = batch(8);
+  std::set<double> losses;
+  const auto weights = net.arena().values().clone();
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    const at::Tensor loss = strategy.step(net, state, {.weights = material}, Stream(i)).loss;
+    losses.insert(loss.item<double>());
+    const at::NoGradGuard no_grad;
+    at::Tensor(net.arena().values()).copy_(weights);
+  }
+  CHECK(losses.size() == 2);
+}
+
+TEST_CASE("children inherit teacher and momentum, or restart from the teacher") {
+  Net parent({}, config(), Stream(1));
+  Strategy strategy;
+  strategy.sampler.stages = {strategy::Progressive::all()[0], strategy::Progressive::all()[1]};
+  auto state = strategy.start(parent, Stream(2));
+  for (int i = 0; i < 3; ++i)
+    (void)strategy.step(parent, state, {.weights = batch(16), .progress = i * 0.4}, Stream(i));
+  REQUIRE(state.stage == 1);
+  const auto allowed = Restriction<Space>()
+                           .with(Space::kernel(3), {OptionId(0), OptionId(1)})
+                           .with(Space::expand(5), {OptionId(0)});
+  const auto child_of = [&] {
+    Net child(allowed, config(), Stream(5));
+    child.arena().inherit(parent.arena(), parent.arena().values(), child.arena().values());
+    return child;
+  };
+  const at::NoGradGuard no_grad;
+  const auto images = batch(8).images;
+  auto child = child_of();
+  const auto inherited = strategy.inherit(parent, state, child);
+  CHECK(inherited.stage == 1);
+  CHECK(torch::allclose(child.forward(images, child.largest()),
+                        parent.forward(images, child.largest()), 1e-10, 1e-10));
+  const auto expected = at::zeros_like(child.arena().values());
+  child.arena().inherit(parent.arena(), state.moments.momentum, expected);
+  CHECK(torch::equal(inherited.moments.momentum, expected));
+  CHECK(expected.abs().sum().item<double>() > 0);
+
+  auto restarted = child_of();
+  const auto begun = strategy.restart(parent, state, restarted);
+  CHECK(begun.restarted);
+  CHECK(begun.stage == 0);
+  CHECK(begun.moments.momentum.abs().sum().item<double>() == 0);
+  CHECK(torch::equal(begun.teacher, restarted.arena().values()));
+  CHECK(torch::equal(begun.teacher, inherited.teacher));
+  at::Tensor(parent.arena().values()).copy_(state.teacher);
+  CHECK(torch::allclose(restarted.forward(images, restarted.largest()),
+                        parent.forward(images, restarted.largest()), 1e-10, 1e-10));
+}
+
+namespace {
+
+using Matching = split::GradientMatching<score::Cosine, graph::ExactBalanced, split::Among<>,
+                                         split::FixedRepeats>;
+using Search = FewShotSearch<Space, Strategy, Matching>;
+
+struct Small {
+  Search::Settings settings;
+  Strategy strategy;
+  Matching matching{.edges = {.decisions = Space::decisions(Space::Kind::kernel)},
+                    .repeats = {.count = 1}};
+  data::InMemory data = data::digits().take(300, 60);
+
+  explicit Small(Restart restart) {
+    at::set_num_threads(1);
+    auto stages = strategy::Progressive::all();
+    for (auto& stage : stages) stage.share = 1;
+    strategy.sampler.stages = restart == Restart::None
+                                  ? stages
+                                  : std::vector(stages.begin(), stages.begin() + 2);
+    strategy.sampler.after_restart = {stages.begin() + 1, stages.end()};
+    strategy.evolution = {.population = 6, .generations = 2};
+    strategy.judged_batches = 1;
+    settings.schedule = {.splits = {{2, 2}, {3, 2}}, .final_epochs = 2, .restart = restart,
+                         .freeze_architecture = false};
+    settings.supernet = config(at::kFloat);
+    settings.network.sizes = config(at::kFloat);
+    settings.trial.batch = 48;
+    settings.trial.optimiser = {.rate = {0.05, 0.0}};
+    settings.batch = 30;
+    settings.seed = 5;
+  }
+  [[nodiscard]] Search search() const { return Search(settings, strategy, matching, {.rungs = {1}}); }
+};
+
+}  // namespace
+
+TEST_CASE("OFA is split over its kernels by gradient matching, and every leaf keeps its mask") {
+  Small small(GENERATE(Restart::LastSplit, Restart::None));
+  const auto& shape = small.settings.supernet.shape;
+  const double most = static_cast<double>(space::cost(Net({}, config(), Stream(1)).largest(), shape).macs) * 0.6;
+  small.strategy.limits.most_macs = most;
+  std::size_t evolved = 0;
+  small.strategy.judged = [&](const auto& individuals) {
+    ++evolved;
+    CHECK(individuals.size() >= 6);
+    for (const auto& one : individuals)
+      CHECK(static_cast<double>(space::cost(one.architecture, shape).macs) <= most);
+  };
+  const auto result = small.search().run(small.data);
+  REQUIRE(result.leaves.size() == 4);
+  CHECK(evolved == 4);
+  for (const auto& split : result.splits)
+    CHECK(Space::kind(split.outcome.split.decision) == Space::Kind::kernel);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto& leaf = result.leaves[i];
+    CHECK(result.tree[leaf.node].restriction.contains(leaf.genotype));
+    for (std::size_t j = 0; j < i; ++j)
+      CHECK_FALSE(intersect(result.tree[leaf.node].restriction,
+                            result.tree[result.leaves[j].node].restriction));
+  }
+  CHECK(result.chosen.has_value());
+
+  small.strategy.limits.most_macs = 10;
+  small.strategy.judged = {};
+  small.settings.schedule = {.splits = {}, .final_epochs = 1};
+  CHECK_THROWS_WITH(small.search().run(small.data), Contains("the smallest subnet has"));
+}
+
+TEST_CASE("an OFA search goes on from a checkpoint as if it had not been stopped") {
+  const Small small(Restart::LastSplit);
+  const auto search = small.search();
+  const auto whole = search.run(small.data);
+  for (const std::size_t stop_after : {5U, 24U, 37U}) {
+    CAPTURE(stop_after);
+    auto state = search.start();
+    std::size_t ticks = 0;
+    const RunControl stopping{[](const Progress&) {}, [&] { return ++ticks > stop_after; }};
+    CHECK_THROWS_AS(search.run(small.data, stopping, state), Interrupted);
+    archive::Writer to;
+    write_run<Search>(to, state);
+    archive::Reader from(to.buffer(), "run");
+    auto resumed = read_run(from, search);
+    search.run(small.data, {}, resumed);
+    REQUIRE(resumed.result.leaves.size() == whole.leaves.size());
+    CHECK(resumed.result.chosen == whole.chosen);
+    for (std::size_t i = 0; i < whole.leaves.size(); ++i) {
+      CHECK(resumed.result.leaves[i].genotype == whole.leaves[i].genotype);
+      CHECK(resumed.result.leaves[i].supernet_accuracy == whole.leaves[i].supernet_accuracy);
+    }
+  }
+}
