@@ -62,6 +62,7 @@
 #include <cleave/network/concept.hpp>
 #include <cleave/network/darts.hpp>
 #include <cleave/network/extract.hpp>
+#include <cleave/network/file.hpp>
 #include <cleave/network/mobile_network.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/network/running_batch_norm.hpp>
@@ -92,9 +93,11 @@
 #include <cleave/strategy/derived_by.hpp>
 #include <cleave/strategy/evolution.hpp>
 #include <cleave/strategy/finite.hpp>
+#include <cleave/strategy/gates.hpp>
 #include <cleave/strategy/ofa_stages.hpp>
 #include <cleave/strategy/once_for_all.hpp>
 #include <cleave/strategy/optimisers.hpp>
+#include <cleave/strategy/proxyless.hpp>
 #include <cleave/strategy/race.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
@@ -119,5 +122,6 @@
 #include <cleave/supernet/nasbench201_cell.hpp>
 #include <cleave/supernet/ofa.hpp>
 #include <cleave/supernet/operations.hpp>
+#include <cleave/supernet/proxyless.hpp>
 #include <cleave/supernet/residual_block.hpp>
 #include <cleave/supernet/weight_arena.hpp>

@@ -127,7 +127,7 @@ struct GatePairs {
     const auto p = probabilities.gather(1, where);
     const auto one = p.select(1, 0);
     const auto other = p.select(1, 1);
-    const auto rest = p.rsub(1).clamp_min(0);
+    const auto rest = p.neg().add(1).clamp_min(0);
     const auto weight =
         rule == GateRule::Unbiased
             ? rest.prod(1).div(rest.sum(1).clamp_min(1e-12))

@@ -4,6 +4,7 @@
 #include <cleave/strategy/evolution.hpp>
 #include <cleave/strategy/ofa_stages.hpp>
 #include <cleave/strategy/weight_step.hpp>
+#include <cleave/supernet/ofa.hpp>
 #include <functional>
 #include <limits>
 #include <string_view>
@@ -52,8 +53,9 @@ struct OnceForAll {
   std::size_t judged_batches = 0;  ///< of the judge's, to compare subnets on; 0: all
   /// A network's latency, for the limit on it; such as a LatencyTable's prediction.
   std::function<double(const space::MobileNetwork&)> latency{};
-  /// Told of every subnet that a node's evolution judged, for instance to draw a Pareto front.
-  std::function<void(const std::vector<Individual<space::Ofa>>&)> judged{};
+  /// Told of a leaf's supernet and every subnet of it that was judged: the moment to draw a Pareto
+  /// front (`pareto_front`) or to take a subnet out (network/extract.hpp).
+  std::function<void(const supernet::Ofa&, const std::vector<Individual<space::Ofa>>&)> judged{};
   template <class F>
   void fields(F&& field) const {
     field("sampler", sampler);
@@ -221,7 +223,8 @@ struct OnceForAll {
         net.restriction(),
         [&](const Architecture<Space>& subnet) { return keeps_limits(net, subnet); }, accuracies,
         stream);
-    if (judged) judged(individuals);
+    if constexpr (std::same_as<Net, supernet::Ofa>)
+      if (judged) judged(net, individuals);
     return best_of(individuals).architecture;
   }
 

@@ -1,0 +1,232 @@
+#pragma once
+
+#include <cleave/data/concept.hpp>
+#include <cleave/engine/few_shot_search.hpp>
+#include <cleave/graph/exact_balanced.hpp>
+#include <cleave/network/file.hpp>
+#include <cleave/network/mobile_network.hpp>
+#include <cleave/report/result_json.hpp>
+#include <cleave/split/gradient_matching.hpp>
+#include <cleave/split/tree_text.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "data_argument.hpp"
+#include "device_argument.hpp"
+#include "program.hpp"
+#include "resumable.hpp"
+
+// What ofa_search and proxyless_search have in common.
+
+namespace example {
+
+struct MobileOptions {
+  std::string preset = "small";
+  std::string data = "digits";
+  std::size_t take = 0;
+  double width = 0.25;
+  std::vector<std::size_t> split_epochs{2, 4};
+  std::vector<std::size_t> groups{2, 2};
+  std::size_t epochs = 4;
+  std::size_t repeats = 4;
+  std::size_t batch = 64;
+  double rate_scale = 1.0;
+  double most_macs = 0;  ///< millions; 0: no limit
+  std::vector<std::size_t> rungs{2, 4};
+  std::size_t retrain_epochs = 12;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  int threads = 0;
+  std::string out = "cleave-run";
+  bool quiet = false;
+  ResumeOptions resume;
+};
+
+inline void declare(CLI::App& app, MobileOptions& o, const std::vector<std::string>& presets) {
+  app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
+      ->check(CLI::IsMember(presets))
+      ->capture_default_str();
+  app.add_option("--data", o.data, data_help)->capture_default_str();
+  app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
+      ->capture_default_str();
+  app.add_option("--width", o.width, "multiplier of every channel count")
+      ->check(CLI::Range(0.05, 4.0))
+      ->capture_default_str();
+  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->capture_default_str();
+  app.add_option("--groups", o.groups, "children of each split")->capture_default_str();
+  app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--repeats", o.repeats, "batches and contexts that gradient matching averages over")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "images per step")->check(CLI::Range(2, 65536))->capture_default_str();
+  app.add_option("--rate-scale", o.rate_scale, "multiplies every learning rate of the supernet")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--most-macs", o.most_macs, "limit (OFA) or reference (Proxyless) in millions; 0 = none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+      ->capture_default_str();
+  app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network alone")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  app.add_option("--out", o.out, "run folder")->capture_default_str();
+  app.add_flag("--resume", o.resume.resume, "go on with the run in the folder");
+  app.add_flag("--quiet", o.quiet, "no progress");
+}
+
+/// Two passes over the command line: the preset first, then everything given by hand over it.
+inline MobileOptions read_options(
+    int argc, char** argv, const std::string& title,
+    const std::map<std::string, std::function<void(MobileOptions&)>>& presets) {
+  MobileOptions options;
+  std::vector<std::string> names;
+  for (const auto& [name, set] : presets) names.push_back(name);
+  for (int i = 1; i + 1 < argc; ++i)
+    if (std::string(argv[i]) == "--preset")
+      if (const auto found = presets.find(argv[i + 1]); found != presets.end())
+        found->second(options);
+  CLI::App app{title};
+  declare(app, options, names);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(app.exit(error));
+  }
+  return options;
+}
+
+/// Strides for images of a size: those of ImageNet from 64 pixels on, fewer below.
+template <class Shape>
+void fit_strides(Shape& shape, std::size_t image) {
+  shape.image = image;
+  if (image >= 64) return;
+  shape.first_stride = 1;
+  shape.strides[0] = 1;
+  if (image < 16) shape.strides[2] = 1;
+}
+
+/// A search, its files and its last lines; `Space` is Ofa or Proxyless.
+template <class Space, class Strategy>
+class MobileProgram {
+ public:
+  using Net = typename cleave::NetworkFor<Space>::type;
+  using Matching =
+      cleave::split::GradientMatching<cleave::score::Cosine, cleave::graph::ExactBalanced,
+                                      cleave::split::Among<>, cleave::split::FixedRepeats>;
+  using Search = cleave::FewShotSearch<Space, Strategy, Matching>;
+
+  MobileProgram(std::string name, const MobileOptions& options)
+      : o(options),
+        data(load(options.data, options.take).to(device_of(options.device))),
+        directory(options.out),
+        name_(std::move(name)),
+        progress_(options.quiet) {
+    if (o.threads > 0) at::set_num_threads(o.threads);
+    if (o.groups.size() != o.split_epochs.size())
+      throw cleave::ValueError(fmt::format("--groups has {} numbers, --split-epochs {}",
+                                           o.groups.size(), o.split_epochs.size()));
+    auto& shape = sizes.shape;
+    shape.width = o.width;
+    fit_strides(shape, static_cast<std::size_t>(data.shape().height));
+    shape.image_channels = static_cast<std::size_t>(data.shape().channels);
+    shape.classes = static_cast<std::size_t>(data.classes());
+    sizes.device = device_of(o.device);
+  }
+
+  /// Runs everything that can be resumed; `decisions` are those that may be split.
+  void run(const Strategy& strategy, const std::vector<cleave::DecisionId>& decisions,
+           cleave::Restart restart) {
+    typename Search::Settings settings;
+    for (std::size_t i = 0; i < o.split_epochs.size(); ++i)
+      settings.schedule.splits.push_back({o.split_epochs[i], o.groups[i]});
+    settings.schedule.final_epochs = o.epochs;
+    settings.schedule.restart = restart;
+    settings.schedule.freeze_architecture = false;
+    settings.supernet = sizes;
+    settings.network.sizes = sizes;
+    settings.trial = {.optimiser = {.rate = {0.1, 0.0}, .weight_decay = 4e-5, .clip = 0},
+                      .batch = o.batch};
+    settings.retraining = settings.trial;
+    settings.retraining.epochs = o.retrain_epochs;
+    settings.batch = o.batch;
+    settings.seed = o.seed;
+    const Search search(
+        settings, strategy,
+        {.edges = {.decisions = decisions}, .repeats = {.count = o.repeats}}, {.rungs = o.rungs});
+    Resumable<Search, cleave::data::InMemory> run(search, data, directory, o.resume);
+    try {
+      run.run(watched(directory, progress_, "search"));
+    } catch (...) {
+      result = run.result();
+      write(false);
+      throw;
+    }
+    result = run.result();
+    write(true);
+    run.complete();
+  }
+
+  void print() const {
+    fmt::print("{:<8} {:>9} {:>10} {:>12}   architecture\n", "leaf", "valid. %", "MACs, M",
+               "parameters");
+    for (std::size_t i = 0; i < result.leaves.size(); ++i) {
+      const auto& leaf = result.leaves[i];
+      const auto& path = result.tree[leaf.node].path;
+      const auto cost = cleave::space::cost(leaf.genotype, sizes.shape);
+      fmt::print("{:<8} {:>9.2f} {:>10.2f} {:>12} {} {}\n", path.empty() ? "root" : path,
+                 100 * leaf.supernet_accuracy, static_cast<double>(cost.macs) / 1e6, cost.params,
+                 i == result.chosen ? '*' : ' ', cleave::to_text<Space>(leaf.genotype));
+    }
+    fmt::print("\nchosen (*) by validation, retrained alone: test accuracy {:.2f} % on {} images, {} "
+               "parameters\nresults: {}\n",
+               100 * result.retrained->test_accuracy, result.retrained->test_images,
+               result.retrained->parameters,
+               std::filesystem::absolute(directory.path()).string());
+  }
+
+  [[nodiscard]] typename Net::Config network_config() const { return {.sizes = sizes}; }
+
+  MobileOptions o;
+  cleave::data::InMemory data;
+  RunDirectory directory;
+  cleave::supernet::MobileConfig<std::decay_t<decltype(typename Net::Config{}.sizes.shape)>> sizes{};
+  cleave::SearchResult<Space> result{};
+
+ private:
+  void write(bool complete) {
+    directory.write("result.json", nlohmann::json{{"program", name_},
+                                                  {"cleave", cleave::version_text},
+                                                  {"libtorch", TORCH_VERSION},
+                                                  {"complete", complete},
+                                                  {"data", o.data},
+                                                  {"width", o.width},
+                                                  {"seed", o.seed},
+                                                  {"search", cleave::report::to_json(result)}}
+                                       .dump(1) + "\n");
+    // The leaves' restrictions, for people and programs.
+    const auto tree = cleave::to_text(result.tree);
+    directory.write("tree.txt", tree);
+    if (!(cleave::tree_from_text<Space>(tree) == result.tree))
+      throw cleave::DataError("tree.txt does not read back as the tree that was written");
+    if (result.chosen)
+      directory.write("network.txt", cleave::to_text<Space>(result.genotype()) + "\n");
+  }
+
+  std::string name_;
+  ProgressLine progress_;
+};
+
+}  // namespace example
