@@ -8,6 +8,8 @@
 #include <cleave/report/result_json.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/tree_text.hpp>
+#include <cleave/version.hpp>
+#include <exception>
 #include <functional>
 #include <map>
 #include <string>
@@ -50,7 +52,7 @@ inline void declare(CLI::App& app, MobileOptions& o, const std::vector<std::stri
   app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
       ->check(CLI::IsMember(presets))
       ->capture_default_str();
-  app.add_option("--data", o.data, data_help)->capture_default_str();
+  app.add_option("--data", o.data, any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
       ->capture_default_str();
   app.add_option("--width", o.width, "multiplier of every channel count")
@@ -83,7 +85,7 @@ inline void declare(CLI::App& app, MobileOptions& o, const std::vector<std::stri
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   app.add_option("--out", o.out, "run folder")->capture_default_str();
-  app.add_flag("--resume", o.resume.resume, "go on with the run in the folder");
+  declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
 }
 
@@ -130,7 +132,7 @@ class MobileProgram {
 
   MobileProgram(std::string name, const MobileOptions& options)
       : o(options),
-        data(load(options.data, options.take).to(device_of(options.device))),
+        data(load_any(options.data, options.take).to(device_of(options.device))),
         directory(options.out),
         name_(std::move(name)),
         progress_(options.quiet) {
@@ -166,12 +168,12 @@ class MobileProgram {
     const Search search(
         settings, strategy,
         {.edges = {.decisions = decisions}, .repeats = {.count = o.repeats}}, {.rungs = o.rungs});
-    Resumable<Search, cleave::data::InMemory> run(search, data, directory, o.resume);
+    Resumable<Search> run(search, cleave::settings_of(search, data), directory, o.resume);
     try {
-      run.run(watched(directory, progress_, "search"));
-    } catch (...) {
+      run.run(data, data, watched(directory, progress_, "search"));
+    } catch (const std::exception&) {
       result = run.result();
-      write(false);
+      keep_what_was_found([&] { write(false); });
       throw;
     }
     result = run.result();
@@ -200,7 +202,7 @@ class MobileProgram {
   [[nodiscard]] typename Net::Config network_config() const { return {.sizes = sizes}; }
 
   MobileOptions o;
-  cleave::data::InMemory data;
+  AnyData data;
   RunDirectory directory;
   cleave::supernet::MobileConfig<std::decay_t<decltype(typename Net::Config{}.sizes.shape)>> sizes{};
   cleave::SearchResult<Space> result{};

@@ -323,9 +323,10 @@ TEST_CASE("weights warm up on uniform paths; then paths follow alpha, which move
 }
 
 TEST_CASE("both updates find the option that is better") {
-  // Block 2 of the toy chain as the only decision: conv5 reads more of an image than nothing does.
   at::set_num_threads(1);
-  const auto check = [](auto update) {
+  // Block 2 of the toy chain is the only decision: a convolution or nothing. What is better is
+  // looked at afterwards, for gates by the loss, for rewards by the accuracy.
+  const auto check = [](auto update, auto is_better) {
     const auto allowed = Restriction<Toy>(Architecture<Toy>())
                              .with(DecisionId(2), {OptionId(2), OptionId(3)});
     Chain net(allowed, {.scalar = at::kDouble}, Stream(1));
@@ -340,10 +341,23 @@ TEST_CASE("both updates find the option that is better") {
       (void)strategy.step(net, state, {.weights = batch(40, 40 * k), .search = batch(40, 600 + 40 * k),
                                        .progress = static_cast<double>(i) / 200}, Stream(i));
     }
-    return strategy.option_weights(net, state)[2 * 4 + 2];
+    const at::NoGradGuard no_grad;
+    const auto material = batch(400, 600);
+    Architecture<Toy> path;
+    const auto logits_of = [&](OptionId option) {
+      return net.forward(material.images, net.context_of(path.set(DecisionId(2), option)));
+    };
+    const bool first = is_better(logits_of(OptionId(2)), logits_of(OptionId(3)), material.labels);
+    return strategy.option_weights(net, state)[2 * 4 + (first ? 2U : 3U)];
   };
-  CHECK(check(strategy::GateGradient<>{}) > 0.6);
-  CHECK(check(strategy::Reinforce{.paths = 16, .memory = 0.9}) > 0.6);
+  CHECK(check(strategy::GateGradient<>{}, [](const at::Tensor& a, const at::Tensor& b,
+                                             const at::Tensor& labels) {
+          return at::cross_entropy_loss(a, labels).lt(at::cross_entropy_loss(b, labels)).item<bool>();
+        }) > 0.6);
+  CHECK(check(strategy::Reinforce{.paths = 16, .memory = 0.9},
+              [](const at::Tensor& a, const at::Tensor& b, const at::Tensor& labels) {
+                return a.argmax(1).eq(labels).sum().gt(b.argmax(1).eq(labels).sum()).item<bool>();
+              }) > 0.6);
 }
 
 TEST_CASE("Proxyless: splits of 2, then 3, give 6 leaves that go on from their parents") {

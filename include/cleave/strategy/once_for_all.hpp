@@ -257,7 +257,7 @@ struct OnceForAll {
     if (state.teacher.defined()) companions.push_back(state.teacher);
     if (first || wider) net.sort_channels(before.expansions, companions);
     if (first) state.teacher = net.arena().values().clone();
-    state.moments = weights.start(net.arena());
+    state.moments.momentum.zero_();
   }
 
   /// softmax of the full network's logits under the teacher's weights, [B, classes]. The weights are
