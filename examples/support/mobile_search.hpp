@@ -31,7 +31,7 @@ struct MobileOptions {
   std::string data = "digits";
   std::size_t take = 0;
   double width = 0.25;
-  std::vector<std::size_t> split_epochs{2, 4};
+  std::vector<std::size_t> split_epochs{3, 4};
   std::vector<std::size_t> groups{2, 2};
   std::size_t epochs = 4;
   std::size_t repeats = 4;
