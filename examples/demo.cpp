@@ -234,10 +234,15 @@ class Demo {
     // Standard error of the difference of two accuracies on `images` images.
     const double noise = 100 * std::sqrt(2 * std::max(p * (1 - p), 1 / images) / images);
     const double lead = 100 * (p - order[1]->retrained.test_accuracy);
-    fmt::print("\n{} is first of the three searches, {:.2f} points before {}; one standard error "
-               "of such a\ndifference on {} test images is {:.2f} points, so this run {}.\n",
-               order[0]->name, lead, order[1]->name, images, noise,
-               lead > 2 * noise ? "tells them apart" : "does not tell them apart");
+    if (lead > 0)
+      fmt::print("\n{} is first of the three searches, {:.2f} points before {}; one standard error "
+                 "of such a\ndifference on {} test images is {:.2f} points, so this run {}.\n",
+                 order[0]->name, lead, order[1]->name, images, noise,
+                 lead > 2 * noise ? "tells them apart" : "does not tell them apart");
+    else
+      fmt::print("\n{} and {} share the first place of the three searches; one standard error of a "
+                 "difference on\n{} test images is {:.2f} points.\n",
+                 order[0]->name, order[1]->name, images, noise);
     std::size_t better = 0;
     for (std::size_t i = 3; i < entries_.size(); ++i)
       better += entries_[i].retrained.test_accuracy > entries_[0].retrained.test_accuracy;
