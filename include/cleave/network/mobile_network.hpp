@@ -55,6 +55,24 @@ class MobileNet {
     });
   }
 
+  /// Evaluation as `forward(images, false)`; `after_part()` is called after the first convolution,
+  /// after every block and after the head.
+  template <class AfterPart>
+  at::Tensor forward_in_parts(const at::Tensor& images, AfterPart after_part) const {
+    const auto normalise = [&](const RunningBatchNorm& by, const at::Tensor& x) {
+      return by.forward(arena_, statistics_, x, false);
+    };
+    auto x = stem_.forward(arena_, images, normalise);
+    after_part();
+    for (const auto& block : blocks_) {
+      x = block.forward(arena_, x, normalise);
+      after_part();
+    }
+    x = classify(head_.features(arena_, x, normalise));
+    after_part();
+    return x;
+  }
+
   [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
   [[nodiscard]] const WeightArena& arena() const noexcept { return arena_; }
   [[nodiscard]] RunningStatistics& statistics() noexcept { return statistics_; }
