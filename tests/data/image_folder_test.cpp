@@ -248,12 +248,23 @@ TEST_CASE("files that are not what they should be name themselves, and nothing i
     refused("the file is empty");
   }
   SECTION("a JPEG cut short, refused or accepted") {
-    file.resize(file.size() / 2);
-    folder.write("train/ant/0.jpg", file);
-    refused("damaged JPEG: ");
     auto options = small;
     options.limits.accept_damaged = true;
+    const Bytes marker{0xff, 0xda};  // the image's data begin after it
+    const auto scan = std::search(file.begin(), file.end(), marker.begin(), marker.end());
+    REQUIRE(file.end() - scan > 40);
+    const auto data = scan - file.begin();
+    file.resize(file.size() - 30);
+    folder.write("train/ant/0.jpg", file);
+    refused("damaged JPEG: ");
     REQUIRE(ImageFolder(folder.path(), options).damaged_files(Part::Train).empty());
+    // Cut before the data there is no image to take
+    file.resize(static_cast<std::size_t>(data) - 1);
+    folder.write("train/ant/0.jpg", file);
+    refused("damaged JPEG: ");
+    const auto problems = ImageFolder(folder.path(), options).damaged_files(Part::Train);
+    REQUIRE(problems.size() == 1);
+    REQUIRE_THAT(problems[0], Contains("0.jpg: damaged JPEG: no image follows its header"));
   }
   SECTION("a header and nothing else") {
     file.resize(20);
