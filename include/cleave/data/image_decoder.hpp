@@ -89,13 +89,15 @@ class ImageDecoder {
   [[noreturn]] static void fail(std::string_view what, std::string_view reason) {
     throw DataError(fmt::format("{}: {}", what, reason));
   }
-  /// After a file that was given up the decompressor may take the next, good one for damaged too,
-  /// so a new one takes its place.
-  [[noreturn]] void fail_jpeg(std::string_view what, const std::string& reason) {
+  [[noreturn]] static void fail_jpeg(std::string_view what, const std::string& reason) {
+    fail(what, "damaged JPEG: " + reason);
+  }
+  /// A decompressor keeps tables, and trouble, from one file to the next: what a file without
+  /// tables gives would depend on what the same worker read before. So every file gets a new one.
+  void renew() {
     ::tjDestroy(jpeg_);
     jpeg_ = ::tjInitDecompress();
     if (jpeg_ == nullptr) throw Error("libjpeg-turbo cannot start");
-    fail(what, "damaged JPEG: " + reason);
   }
   [[noreturn]] static void refuse_format(std::span<const std::uint8_t> file,
                                          std::string_view what) {
@@ -112,6 +114,7 @@ class ImageDecoder {
   }
 
   JpegHeader jpeg_header(std::span<const std::uint8_t> file, std::string_view what) {
+    renew();
     int width = 0, height = 0, sampling = 0;
     JpegHeader header;
     if (::tjDecompressHeader3(jpeg_, file.data(), length(file, what), &width, &height, &sampling,
