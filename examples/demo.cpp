@@ -146,8 +146,9 @@ class Demo {
     settings.network = sizes_;
     settings.trial = recipe_;
     settings.seed = options_.seed;
-    const Search host(settings, {}, criterion,
-                      {.rungs = {scaled(3), scaled(6), scaled(12)}});
+    std::vector<std::size_t> rungs{scaled(3), scaled(6), scaled(12)};
+    rungs.erase(std::unique(rungs.begin(), rungs.end()), rungs.end());  // of a tiny demo
+    const Search host(settings, {}, criterion, {.rungs = rungs});
     const auto began = std::chrono::steady_clock::now();
     host.run(data_, example::watched(directory_, progress_, entry.name), entry.result);
     entry.search_seconds =

@@ -306,7 +306,7 @@ TEST_CASE("the finite guard names the images, the weight, the loss or the gradie
     CHECK(message(one, bad).find("the norm of the gradient is not finite") != std::string::npos);
   }
   const at::NoGradGuard no_grad;
-  arena.gradients()[0] = nan;
+  arena.named("first").grad().fill_(std::numeric_limits<double>::quiet_NaN());
   CHECK(message(one, nan).find("the gradient of first is not finite") != std::string::npos);
   at::Tensor weight = arena.named("first");
   weight[1][2] = std::numeric_limits<double>::infinity();
