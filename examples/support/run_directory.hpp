@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cleave/archive/folder_lock.hpp>
 #include <cleave/core/error.hpp>
+#include <cleave/core/replace_file.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/graph/partition.hpp>
 #include <cleave/report/cell_svg.hpp>
@@ -36,15 +37,7 @@ class RunDirectory {
 
   /// Replaces a file as a whole: a reader, or a run cut off here, never meets half of it.
   void write(const std::string& name, const std::string& text) const {
-    const auto target = path_ / name;
-    const auto draft = path_ / (name + ".new");
-    std::ofstream file(draft, std::ios::binary);
-    file << text;
-    file.close();
-    std::error_code error;
-    if (file) std::filesystem::rename(draft, target, error);
-    if (!file || error)
-      throw cleave::IoError(fmt::format("{}: cannot write it; is the disk full?", target.string()));
+    cleave::replace_file(path_ / name, {std::as_bytes(std::span(text))});
   }
 
   /// Appends one line to events.jsonl when a stage begins or ends.

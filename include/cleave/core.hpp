@@ -12,6 +12,7 @@
 #include <cleave/core/mapped_file.hpp>
 #include <cleave/core/option_set.hpp>
 #include <cleave/core/random.hpp>
+#include <cleave/core/replace_file.hpp>
 #include <cleave/core/scanner.hpp>
 #include <cleave/core/settings_list.hpp>
 #include <cleave/graph/check.hpp>

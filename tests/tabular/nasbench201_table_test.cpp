@@ -52,7 +52,7 @@ TEST_CASE("CSV, binary in memory and mapped file give the same numbers") {
   const auto columns = synthetic_columns();
   const auto from_csv = NasBench201Table::read_csv(directory / "t.csv");
   from_csv.write(directory / "t.bin");
-  CHECK_FALSE(std::filesystem::exists(directory / "t.bin.partial"));
+  CHECK_FALSE(std::filesystem::exists(directory / "t.bin.new"));
   const auto mapped = NasBench201Table::open(directory / "t.bin");
   std::filesystem::remove_all(directory);  // the mapping outlives the name
   CHECK(std::equal(mapped.bytes().begin(), mapped.bytes().end(), from_csv.bytes().begin(),

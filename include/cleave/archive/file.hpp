@@ -1,14 +1,10 @@
 #pragma once
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cleave/archive/reader.hpp>
 #include <cleave/archive/writer.hpp>
 #include <cleave/core/crc32c.hpp>
 #include <cleave/core/mapped_file.hpp>
-#include <cstdio>
+#include <cleave/core/replace_file.hpp>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -16,47 +12,16 @@
 
 namespace cleave::archive {
 
-/// Writes an archive so that at every moment the path leads to a whole one, the old or the new,
-/// whatever dies: into `PATH.new`, fsync, rename, fsync of the folder. Throws `IoError` with the
-/// system's reason; what stood at the path is then still there.
+/// Writes an archive as `replace_file` does: the path leads to a whole one at every moment. Throws
+/// `IoError`.
 inline void write_file(const std::filesystem::path& path, const Writer& writer) {
-  const auto draft = std::filesystem::path(path).concat(".new");
-  const auto fail = [&](const char* what) {
-    const int error = errno;
-    std::remove(draft.c_str());
-    throw IoError(fmt::format("cannot {} {}: {}; an earlier {} is untouched", what, draft.string(),
-                              std::strerror(error), path.filename().string()));
-  };
-  const auto write_all = [&](int file, std::span<const std::byte> data) {
-    while (!data.empty()) {
-      const auto done = ::write(file, data.data(), data.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done < 0) return false;
-      data = data.subspan(static_cast<std::size_t>(done));
-    }
-    return true;
-  };
   Writer head;
   head.bytes(std::as_bytes(std::span(magic)));
   head.raw(format_version);
   head.raw(std::uint32_t{0});
   head.raw(std::uint64_t{writer.buffer().size()});
   const std::uint32_t crc = crc32c(writer.buffer(), crc32c(head.buffer()));
-
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) fail("create");
-  const bool written = write_all(file, head.buffer()) && write_all(file, writer.buffer()) &&
-                       write_all(file, std::as_bytes(std::span(&crc, 1))) && ::fsync(file) == 0;
-  const int error = errno;
-  const bool closed = ::close(file) == 0;
-  if (!written) errno = error;
-  if (!written || !closed) fail("write");
-  if (std::rename(draft.c_str(), path.c_str()) != 0) fail("rename");
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return;  // the file is whole; only its name may not outlive a power cut
-  ::fsync(directory);
-  ::close(directory);
+  replace_file(path, {head.buffer(), writer.buffer(), std::as_bytes(std::span(&crc, 1))});
 }
 
 /// The value inside the bytes of an archive. Throws `DataError` for what is not one, is cut off or

@@ -4,16 +4,15 @@
 #include <cleave/space/nasbench201_index.hpp>
 #include <cleave/tabular/concept.hpp>
 #include <cleave/core/mapped_file.hpp>
+#include <cleave/core/replace_file.hpp>
 #include <cleave/tabular/nasbench201_binary.hpp>
 #include <cleave/tabular/nasbench201_csv.hpp>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -72,28 +71,9 @@ class NasBench201Table {
     return from_bytes(NasBench201Binary::encode(columns));
   }
 
-  /// Writes the binary form: first beside the target, then renamed onto it, so that no half
-  /// written file ever bears the name. Throws `IoError`.
-  void write(const std::filesystem::path& path) const {
-    auto partial = path;
-    partial += ".partial";
-    {
-      std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-      out.write(reinterpret_cast<const char*>(bytes().data()),
-                static_cast<std::streamsize>(bytes().size()));
-      out.close();
-      if (!out) {
-        std::error_code ignored;
-        std::filesystem::remove(partial, ignored);
-        throw IoError(fmt::format("cannot write {}", partial.string()));
-      }
-    }
-    std::error_code error;
-    std::filesystem::rename(partial, path, error);
-    if (error)
-      throw IoError(fmt::format("cannot rename {} to {}: {}", partial.string(), path.string(),
-                                error.message()));
-  }
+  /// Writes the binary form as `replace_file` does: no half written file ever bears the name. Throws
+  /// `IoError`.
+  void write(const std::filesystem::path& path) const { replace_file(path, {bytes()}); }
 
   /// The binary form.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
