@@ -20,6 +20,7 @@
 #include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
+#include "support/presets.hpp"
 #include "support/program.hpp"
 #include "support/resumable.hpp"
 #include "support/trouble_argument.hpp"
@@ -81,7 +82,7 @@ void gm(Options& o) {
 }
 
 /// The recipes and a small one. What the command line says goes before the preset.
-const std::map<std::string, std::function<void(Options&)>> presets{
+const example::Presets<Options> presets{
     {"digits", [](Options&) {}},
     {"gm-darts", gm},
     {"gm-snas",
@@ -105,14 +106,7 @@ const std::map<std::string, std::function<void(Options&)>> presets{
      }},
 };
 
-template <class Map>
-std::vector<std::string> names_of(const Map& map) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : map) names.push_back(name);
-  return names;
-}
-
-/// The whole command line. Two passes: the preset first, then everything given by hand over it.
+/// The whole command line.
 void declare(CLI::App& app, Options& o) {
   const auto one_of = [&](const char* name, std::string& value, std::vector<std::string> allowed,
                           const char* help) {
@@ -122,7 +116,7 @@ void declare(CLI::App& app, Options& o) {
     app.add_option(name, value, help)->check(CLI::Range(least, std::int64_t{1} << 20))
         ->capture_default_str();
   };
-  one_of("--preset", o.preset, names_of(presets),
+  one_of("--preset", o.preset, example::names_of(presets),
          "starting point: digits (minutes), or a recipe of the papers for CIFAR-10: gm-darts, "
          "gm-snas, few-shot-darts, one-shot (weeks on two cores)");
   one_of("--strategy", o.strategy, {"darts1", "darts2", "snas", "rsps"},
@@ -265,9 +259,7 @@ class Program {
         settings.schedule.splits.push_back({epoch, o_.groups});
     settings.schedule.final_epochs = o_.epochs;
     settings.schedule.freeze_architecture = o_.freeze;
-    settings.schedule.restart = o_.restart == "none"    ? cleave::Restart::None
-                                : o_.restart == "every" ? cleave::Restart::EverySplit
-                                                        : cleave::Restart::LastSplit;
+    settings.schedule.restart = example::restart_of(o_.restart);
     settings.supernet = supernet_;
     settings.network = network_;
     settings.trial = settings.retraining = recipe_;
@@ -279,17 +271,12 @@ class Program {
     known("cutout", o_.cutout);
     auto augmentation = data_.augmentation();
     augmentation.cutout = o_.cutout;
-    example::Resumable<Search> run(host, known, directory_, o_.resume);
-    try {
-      run.run(data_, data_.with_augmentation(augmentation), watched());
-    } catch (const std::exception& error) {
-      result_ = run.result();
-      example::keep_what_was_found([&] { write(error.what()); });
-      throw;
-    }
-    result_ = run.result();
-    write("");
-    run.complete();
+    example::Resumable<Search>(host, known, directory_, o_.resume)
+        .run_and_write(data_, data_.with_augmentation(augmentation), watched(),
+                       [this](const auto& result, const std::string& trouble) {
+                         result_ = result;
+                         write(trouble);
+                       });
   }
 
   void write(const std::string& trouble) const {
@@ -378,19 +365,10 @@ class Program {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  {
-    CLI::App first;
-    first.allow_extras();
-    first.set_help_flag();
-    std::string preset = options.preset;
-    first.add_option("--preset", preset);
-    CLI11_PARSE(first, argc, argv);
-    if (const auto found = presets.find(preset); found != presets.end()) found->second(options);
-  }
-  CLI::App app{"Few-shot architecture search on the DARTS space: train a supernet, split it, search "
-               "inside the parts, choose one genotype by validation, retrain and test it"};
-  declare(app, options);
-  CLI11_PARSE(app, argc, argv);
+  const auto options = example::read_options(
+      argc, argv,
+      "Few-shot architecture search on the DARTS space: train a supernet, split it, search "
+      "inside the parts, choose one genotype by validation, retrain and test it",
+      presets, declare);
   return example::exit_code_of("darts_search", options.out, [&] { Program(options).run(); });
 }

@@ -18,6 +18,7 @@
 #include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
+#include "support/presets.hpp"
 #include "support/program.hpp"
 #include "support/resumable.hpp"
 #include "support/table_argument.hpp"
@@ -71,7 +72,7 @@ Preset recipe(const std::string& strategy, const std::string& split,
 }
 
 /// The recipes of the paper and a small one. What the command line says goes before the preset.
-const std::map<std::string, Preset> presets{
+const example::Presets<Options> presets{
     {"digits", [](Options&) {}},
     {"gm-darts", recipe("darts2", "gm", {15, 30}, 30)},
     {"few-shot-darts", recipe("darts2", "exhaustive", {15}, 30)},
@@ -84,19 +85,12 @@ const std::map<std::string, Preset> presets{
     {"one-shot-rsps", recipe("rsps", "none", {}, 90)},
 };
 
-template <class Map>
-std::vector<std::string> names_of(const Map& map) {
-  std::vector<std::string> names;
-  for (const auto& [name, value] : map) names.push_back(name);
-  return names;
-}
-
-/// The whole command line. Two passes: the preset first, then everything given by hand over it.
+/// The whole command line.
 void declare(CLI::App& app, Options& o) {
   app.add_option("--preset", o.preset,
                  "starting point: digits (minutes), or a recipe at the paper's size (days on two "
                  "cores)")
-      ->check(CLI::IsMember(names_of(presets)))
+      ->check(CLI::IsMember(example::names_of(presets)))
       ->capture_default_str();
   app.add_option("--strategy", o.strategy,
                  "darts1 (first order), darts2 (second order), snas, rsps (random paths)")
@@ -208,9 +202,7 @@ class Program {
     if (o_.split != "none")
       for (const auto epoch : o_.split_epochs) settings.schedule.splits.push_back({epoch, o_.groups});
     settings.schedule.final_epochs = o_.epochs;
-    settings.schedule.restart = o_.restart == "none"    ? cleave::Restart::None
-                                : o_.restart == "every" ? cleave::Restart::EverySplit
-                                                        : cleave::Restart::LastSplit;
+    settings.schedule.restart = example::restart_of(o_.restart);
     settings.supernet = sizes_;
     settings.network = sizes_;
     settings.trial = settings.retraining = recipe_;
@@ -218,17 +210,12 @@ class Program {
     settings.seed = o_.seed;
     settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
-    example::Resumable<Search> run(host, cleave::settings_of(host, data_), directory_, o_.resume);
-    try {
-      run.run(data_, data_, watched());
-    } catch (const std::exception& error) {
-      result_ = run.result();
-      example::keep_what_was_found([&] { write(error.what()); });
-      throw;
-    }
-    result_ = run.result();
-    write("");
-    run.complete();
+    example::Resumable<Search>(host, cleave::settings_of(host, data_), directory_, o_.resume)
+        .run_and_write(data_, data_, watched(),
+                       [this](const auto& result, const std::string& trouble) {
+                         result_ = result;
+                         write(trouble);
+                       });
   }
 
   void write(const std::string& trouble) const {
@@ -310,19 +297,10 @@ class Program {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  {
-    CLI::App first;
-    first.allow_extras();
-    first.set_help_flag();
-    std::string preset = options.preset;
-    first.add_option("--preset", preset);
-    CLI11_PARSE(first, argc, argv);
-    if (const auto found = presets.find(preset); found != presets.end()) found->second(options);
-  }
-  CLI::App app{"Few-shot architecture search on NAS-Bench-201: train a supernet, split it, search "
-               "inside the parts, choose one architecture by validation, retrain and test it"};
-  declare(app, options);
-  CLI11_PARSE(app, argc, argv);
+  const auto options = example::read_options(
+      argc, argv,
+      "Few-shot architecture search on NAS-Bench-201: train a supernet, split it, search "
+      "inside the parts, choose one architecture by validation, retrain and test it",
+      presets, declare);
   return example::exit_code_of("nasbench201_search", options.out, [&] { Program(options).run(); });
 }

@@ -16,7 +16,7 @@ using Space = cleave::space::Ofa;
 using Strategy = cleave::strategy::OnceForAll<>;
 using cleave::data::Part;
 
-const std::map<std::string, std::function<void(example::MobileOptions&)>> presets{
+const example::Presets<example::MobileOptions> presets{
     {"small", [](example::MobileOptions&) {}},
     // The paper's recipe: full network 180 epochs, kernel stage split at 30, 60 and 90 of 120, leaves
     // from the full network through kernel, depth and expand.
@@ -46,7 +46,8 @@ std::string file_of(const cleave::Restriction<Space>& leaf) {
 
 int main(int argc, char** argv) {
   const auto options = example::read_options(
-      argc, argv, "Once-for-all with gradient-matching splits", presets);
+      argc, argv, "Once-for-all with gradient-matching splits", presets,
+      [](CLI::App& app, example::MobileOptions& o) { example::declare(app, o, presets); });
   return example::exit_code_of("ofa_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("ofa_search", options);
     const bool paper = options.preset == "gm-ofa";

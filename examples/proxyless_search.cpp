@@ -13,7 +13,7 @@ using Space = cleave::space::Proxyless;
 using Update = cleave::strategy::GateGradient<cleave::strategy::AddLinear>;
 using Strategy = cleave::strategy::Proxyless<Update>;
 
-const std::map<std::string, std::function<void(example::MobileOptions&)>> presets{
+const example::Presets<example::MobileOptions> presets{
     {"small", [](example::MobileOptions&) {}},
     // The paper's recipe: 40 epochs of warm-up, splits at 80 and 120 of 160, 6 leaves.
     {"gm-proxyless",
@@ -34,7 +34,8 @@ const std::map<std::string, std::function<void(example::MobileOptions&)>> preset
 
 int main(int argc, char** argv) {
   const auto options = example::read_options(
-      argc, argv, "ProxylessNAS with gradient-matching splits", presets);
+      argc, argv, "ProxylessNAS with gradient-matching splits", presets,
+      [](CLI::App& app, example::MobileOptions& o) { example::declare(app, o, presets); });
   return example::exit_code_of("proxyless_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("proxyless_search", options);
     Strategy strategy;

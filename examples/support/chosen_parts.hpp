@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/engine/schedule.hpp>
 #include <cleave/split/exhaustive.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/random.hpp>
@@ -50,6 +51,13 @@ struct ChosenCriterion {
     return std::visit([&](const auto& chosen) { return chosen(scene); }, criterion);
   }
 };
+
+/// none, every or last, as `--restart` has it.
+[[nodiscard]] inline cleave::Restart restart_of(std::string_view text) {
+  return text == "none"    ? cleave::Restart::None
+         : text == "every" ? cleave::Restart::EverySplit
+                           : cleave::Restart::LastSplit;
+}
 
 /// The space's own rule of derivation, or the literal one.
 struct ChosenRule {

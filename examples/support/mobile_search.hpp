@@ -9,9 +9,6 @@
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/tree_text.hpp>
 #include <cleave/version.hpp>
-#include <exception>
-#include <functional>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +16,7 @@
 
 #include "data_argument.hpp"
 #include "device_argument.hpp"
+#include "presets.hpp"
 #include "program.hpp"
 #include "resumable.hpp"
 
@@ -48,9 +46,9 @@ struct MobileOptions {
   ResumeOptions resume;
 };
 
-inline void declare(CLI::App& app, MobileOptions& o, const std::vector<std::string>& presets) {
+inline void declare(CLI::App& app, MobileOptions& o, const Presets<MobileOptions>& presets) {
   app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
-      ->check(CLI::IsMember(presets))
+      ->check(CLI::IsMember(names_of(presets)))
       ->capture_default_str();
   app.add_option("--data", o.data, any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
@@ -87,27 +85,6 @@ inline void declare(CLI::App& app, MobileOptions& o, const std::vector<std::stri
   app.add_option("--out", o.out, "run folder")->capture_default_str();
   declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
-}
-
-/// Two passes over the command line: the preset first, then everything given by hand over it.
-inline MobileOptions read_options(
-    int argc, char** argv, const std::string& title,
-    const std::map<std::string, std::function<void(MobileOptions&)>>& presets) {
-  MobileOptions options;
-  std::vector<std::string> names;
-  for (const auto& [name, set] : presets) names.push_back(name);
-  for (int i = 1; i + 1 < argc; ++i)
-    if (std::string(argv[i]) == "--preset")
-      if (const auto found = presets.find(argv[i + 1]); found != presets.end())
-        found->second(options);
-  CLI::App app{title};
-  declare(app, options, names);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
-  }
-  return options;
 }
 
 /// Strides for images of a size: those of ImageNet from 64 pixels on, fewer below.
@@ -168,17 +145,12 @@ class MobileProgram {
     const Search search(
         settings, strategy,
         {.edges = {.decisions = decisions}, .repeats = {.count = o.repeats}}, {.rungs = o.rungs});
-    Resumable<Search> run(search, cleave::settings_of(search, data), directory, o.resume);
-    try {
-      run.run(data, data, watched(directory, progress_, "search"));
-    } catch (const std::exception&) {
-      result = run.result();
-      keep_what_was_found([&] { write(false); });
-      throw;
-    }
-    result = run.result();
-    write(true);
-    run.complete();
+    Resumable<Search>(search, cleave::settings_of(search, data), directory, o.resume)
+        .run_and_write(data, data, watched(directory, progress_, "search"),
+                       [this](const auto& found, const std::string& trouble) {
+                         result = found;
+                         write(trouble.empty());
+                       });
   }
 
   void print() const {

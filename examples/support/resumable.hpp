@@ -2,6 +2,7 @@
 
 #include <cleave/engine/autosave.hpp>
 #include <cleave/engine/checkpoint.hpp>
+#include <exception>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "program.hpp"
 #include "run_directory.hpp"
 
 namespace example {
@@ -58,8 +60,23 @@ class Resumable {
                       directory.path().string()));
   }
 
-  [[nodiscard]] const typename Search::Result& result() const { return state_.result; }
+  /// `run`, and whatever ends it: `write(result, trouble)` writes what was found, with an empty
+  /// `trouble` when the run is complete; then the checkpoint goes.
+  template <class Data, class Write>
+  void run_and_write(const Data& data, const Data& retraining_data, cleave::RunControl control,
+                     Write write) {
+    try {
+      run(data, retraining_data, std::move(control));
+    } catch (const std::exception& error) {
+      keep_what_was_found([&] { write(state_.result, std::string(error.what())); });
+      throw;
+    }
+    write(state_.result, std::string());
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
 
+ private:
   /// Runs to the end, from wherever the state is; retraining may see other augmentation. When the
   /// run is asked to stop, what was done is saved first.
   template <class Data>
@@ -79,13 +96,6 @@ class Resumable {
     autosave.now();  // until the results are written, this is where they are
   }
 
-  /// Call it when the results are on disk.
-  void complete() const {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-
- private:
   void save() { cleave::save_checkpoint<Search>(path_, settings_, state_); }
 
   const Search& search_;
