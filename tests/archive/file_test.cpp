@@ -11,22 +11,13 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <temporary_folder.hpp>
 
 using namespace cleave;
 using Catch::Matchers::Contains;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder of this test alone, gone when it ends.
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("cleave-archive-{}", ::getpid());
-  Folder() { fs::create_directories(path); }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 archive::Writer saying(std::string text) {
   archive::Writer writer;
@@ -54,25 +45,25 @@ std::string content(const fs::path& path) {
 }  // namespace
 
 TEST_CASE("a file is replaced as a whole and says what it holds") {
-  const Folder folder;
-  const auto path = folder.path / "checkpoint";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
   archive::write_file(path, saying("first"));
   CHECK(said(path) == "first");
   archive::write_file(path, saying("second"));
   CHECK(said(path) == "second");
-  CHECK_FALSE(fs::exists(folder.path / "checkpoint.new"));
-  CHECK_THROWS_AS(archive::File(folder.path / "absent"), IoError);
+  CHECK_FALSE(fs::exists(folder.path() / "checkpoint.new"));
+  CHECK_THROWS_AS(archive::File(folder.path() / "absent"), IoError);
 }
 
 TEST_CASE("a file cut off at any byte or with any bit turned is refused") {
-  const Folder folder;
-  const auto path = folder.path / "checkpoint";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
   archive::write_file(path, saying("some text"));
   const auto whole = content(path);
   const auto refused = [&](const std::string& bytes) {
-    std::ofstream(folder.path / "broken", std::ios::binary) << bytes;
+    std::ofstream(folder.path() / "broken", std::ios::binary) << bytes;
     try {
-      (void)said(folder.path / "broken");
+      (void)said(folder.path() / "broken");
     } catch (const DataError& error) {
       return std::string(error.what()).find("broken: ") != std::string::npos;
     }
@@ -88,18 +79,18 @@ TEST_CASE("a file cut off at any byte or with any bit turned is refused") {
 }
 
 TEST_CASE("another version says which, and which is read here") {
-  const Folder folder;
-  archive::write_file(folder.path / "a", saying("x"));
-  auto bytes = content(folder.path / "a");
+  const TemporaryFolder folder;
+  archive::write_file(folder.path() / "a", saying("x"));
+  auto bytes = content(folder.path() / "a");
   bytes[8] = 9;
-  std::ofstream(folder.path / "a", std::ios::binary) << bytes;
-  CHECK_THROWS_WITH(archive::File(folder.path / "a"),
+  std::ofstream(folder.path() / "a", std::ios::binary) << bytes;
+  CHECK_THROWS_WITH(archive::File(folder.path() / "a"),
                     Contains("archive format 9, this build reads format 1"));
 }
 
 TEST_CASE("a write that fails says why and leaves the file that was there") {
-  const Folder folder;
-  const auto path = folder.path / "checkpoint";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
   archive::write_file(path, saying("kept"));
   // A limit on the size of files stands for a full disk: both fail in the middle of a write.
   rlimit before{};
@@ -117,31 +108,31 @@ TEST_CASE("a write that fails says why and leaves the file that was there") {
   CHECK_THAT(message, Contains("cannot write") && Contains("File too large") &&
                           Contains("an earlier checkpoint is untouched"));
   CHECK(said(path) == "kept");
-  CHECK_FALSE(fs::exists(folder.path / "checkpoint.new"));
-  CHECK_THROWS_WITH(archive::write_file(folder.path / "absent" / "file", saying("x")),
+  CHECK_FALSE(fs::exists(folder.path() / "checkpoint.new"));
+  CHECK_THROWS_WITH(archive::write_file(folder.path() / "absent" / "file", saying("x")),
                     Contains("cannot create") && Contains("No such file"));
 }
 
 TEST_CASE("a folder belongs to one process; a dead owner's lock stops nobody") {
-  const Folder folder;
+  const TemporaryFolder folder;
   int ready[2];
   REQUIRE(::pipe(ready) == 0);
   const auto child = ::fork();
   if (child == 0) {
-    const archive::FolderLock lock(folder.path);
+    const archive::FolderLock lock(folder.path());
     (void)!::write(ready[1], "x", 1);
     ::pause();
     ::_exit(0);
   }
   char byte = 0;
   REQUIRE(::read(ready[0], &byte, 1) == 1);
-  CHECK_THROWS_WITH(archive::FolderLock(folder.path),
+  CHECK_THROWS_WITH(archive::FolderLock(folder.path()),
                     Contains(fmt::format("is in use by process {} on ", child)));
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  CHECK_NOTHROW(archive::FolderLock(folder.path));
-  CHECK_THAT(content(folder.path / "lock"), Contains(fmt::format("process {}", ::getpid())));
-  CHECK_THROWS_AS(archive::FolderLock(folder.path / "absent"), IoError);
+  CHECK_NOTHROW(archive::FolderLock(folder.path()));
+  CHECK_THAT(content(folder.path() / "lock"), Contains(fmt::format("process {}", ::getpid())));
+  CHECK_THROWS_AS(archive::FolderLock(folder.path() / "absent"), IoError);
   ::close(ready[0]);
   ::close(ready[1]);
 }

@@ -8,7 +8,7 @@
 #include <cleave_test.hpp>
 
 #include "made_files.hpp"
-#include "temporary_folder.hpp"
+#include <temporary_folder.hpp>
 
 using namespace cleave;
 using namespace cleave::data;

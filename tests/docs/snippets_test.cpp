@@ -16,6 +16,7 @@
 #include <cleave_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <temporary_folder.hpp>
 
 using namespace cleave;
 
@@ -25,17 +26,10 @@ const std::uint64_t seed = 1;
 
 /// A folder to work in; the snippets name files without a path.
 struct Folder {
+  TemporaryFolder folder;
   std::filesystem::path before = std::filesystem::current_path();
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / fmt::format("cleave-docs-{}", ::getpid());
-  Folder() {
-    std::filesystem::create_directories(path);
-    std::filesystem::current_path(path);
-  }
-  ~Folder() {
-    std::filesystem::current_path(before);
-    std::filesystem::remove_all(path);
-  }
+  Folder() { std::filesystem::current_path(folder.path()); }
+  ~Folder() { std::filesystem::current_path(before); }
 };
 
 }  // namespace

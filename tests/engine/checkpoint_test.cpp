@@ -1,5 +1,3 @@
-#include <unistd.h>
-
 #include <cleave/data/digits.hpp>
 #include <cleave/engine/autosave.hpp>
 #include <cleave/engine/checkpoint.hpp>
@@ -9,14 +7,11 @@
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave_test.hpp>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
+#include <temporary_folder.hpp>
 
 namespace {
 
-namespace fs = std::filesystem;
 using Catch::Matchers::Contains;
 using Space = cleave::space::NasBench201;
 using Criterion =
@@ -49,15 +44,6 @@ std::string found(const cleave::SearchResult<Space>& result) {
   return json.dump();
 }
 
-struct Folder {
-  fs::path path = fs::temp_directory_path() / fmt::format("cleave-checkpoint-{}", ::getpid());
-  Folder() { fs::create_directories(path); }
-  ~Folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
-
 const cleave::data::InMemory& digits() {
   static const auto data = cleave::data::digits().take(200, 50);
   return data;
@@ -81,21 +67,21 @@ TEST_CASE("a run goes on from its file, in another search object, as if it had n
   const auto settings = tiny(cleave::Restart::LastSplit);
   const auto search = search_with(settings);
   const auto list = cleave::settings_of(search, digits());
-  const Folder folder;
+  const TemporaryFolder folder;
   std::size_t ticks = 0;
   auto state = stopped(search, [&] { return ++ticks == 20; });
-  cleave::save_checkpoint<Search>(folder.path / "checkpoint", list, state);
+  cleave::save_checkpoint<Search>(folder.path() / "checkpoint", list, state);
   search.run(digits(), {}, state);
 
   const auto again = search_with(settings);
-  auto other = cleave::load_checkpoint(folder.path / "checkpoint", again, list);
+  auto other = cleave::load_checkpoint(folder.path() / "checkpoint", again, list);
   again.run(digits(), {}, other);
   CHECK(found(other.result) == found(state.result));
 }
 
 TEST_CASE("a checkpoint of other settings is refused with the list of differences") {
-  const Folder folder;
-  const auto path = folder.path / "checkpoint";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
   auto settings = tiny(cleave::Restart::LastSplit);
   const auto search = search_with(settings);
   auto state = search.start();
@@ -114,8 +100,8 @@ TEST_CASE("a checkpoint of other settings is refused with the list of difference
 }
 
 TEST_CASE("a checkpoint of another supernet names the tensor that does not fit") {
-  const Folder folder;
-  const auto path = folder.path / "checkpoint";
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
   auto settings = tiny(cleave::Restart::LastSplit);
   const auto search = search_with(settings);
   auto state = stopped(search, [] { return true; });

@@ -15,7 +15,7 @@ class TemporaryFolder {
   TemporaryFolder() {
     static int number = 0;
     path_ = std::filesystem::temp_directory_path() /
-            fmt::format("cleave_data_test_{}_{}", ::getpid(), number++);
+            fmt::format("cleave_test_{}_{}", ::getpid(), number++);
     std::filesystem::create_directories(path_);
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
