@@ -58,6 +58,7 @@
 #include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
+#include <cleave/engine/search_settings.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/concept.hpp>
 #include <cleave/network/darts.hpp>
@@ -99,11 +100,13 @@
 #include <cleave/strategy/optimisers.hpp>
 #include <cleave/strategy/proxyless.hpp>
 #include <cleave/strategy/race.hpp>
+#include <cleave/strategy/recovery.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
 #include <cleave/strategy/trouble.hpp>
 #include <cleave/strategy/weight_step.hpp>
 #include <cleave/supernet/average_pool.hpp>
+#include <cleave/supernet/check_positive.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/concept.hpp>
 #include <cleave/supernet/darts.hpp>
@@ -116,6 +119,7 @@
 #include <cleave/supernet/fused_kernels.hpp>
 #include <cleave/supernet/fused_node.hpp>
 #include <cleave/supernet/fused_passes.hpp>
+#include <cleave/supernet/fused_winograd.hpp>
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/mobile_block.hpp>
 #include <cleave/supernet/nasbench201.hpp>

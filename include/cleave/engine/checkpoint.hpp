@@ -136,9 +136,7 @@ template <class Search>
     }
     state.finished.emplace(node, std::move(leaf));
   });
-  for (const auto node : result.tree.leaves())
-    if (const auto found = state.finished.find(node); found != state.finished.end())
-      result.leaves.push_back(found->second);
+  state.list_leaves();
   if (result.chosen && *result.chosen >= result.leaves.size())
     from.fail(fmt::format("a chosen leaf below {}", result.leaves.size()),
               fmt::format("{}", *result.chosen));

@@ -8,14 +8,14 @@
 #include <cleave/engine/path_judge.hpp>
 #include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
-#include <cleave/engine/schedule.hpp>
+#include <cleave/engine/search_settings.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/training.hpp>
 #include <cleave/select/successive_halving.hpp>
 #include <cleave/split/concept.hpp>
 #include <cleave/strategy/alpha_hessian.hpp>
 #include <cleave/strategy/concept.hpp>
-#include <cleave/strategy/finite.hpp>
+#include <cleave/strategy/recovery.hpp>
 #include <map>
 #include <memory>
 #include <optional>
@@ -69,43 +69,7 @@ class FewShotSearch {
   using SpaceType = Space;
   using Result = SearchResult<Space>;
 
-  struct Settings {
-    Schedule schedule{};
-    typename Net::Config supernet{};
-    typename Standalone::Config network{};  ///< of selection trials
-    network::Recipe trial{};                ///< its `epochs` come from the selection
-    network::Recipe retraining{};           ///< of the chosen network
-    /// The network that is retrained, if its sizes are not those of the trials.
-    std::optional<typename Standalone::Config> final_network{};
-    data::HoldoutOptions holdout{};
-    std::size_t batch = 48;
-    std::uint64_t seed = 0;
-    Restriction<Space> root{};
-    strategy::NonFinite trouble = strategy::NonFinite::Stop;  ///< of supernets
-    /// Images of the validation part for every leaf's `AlphaHealth::sharpness`; 0: not asked for.
-    std::size_t sharpness_images = 0;
-    bool last_child_first = false;  ///< visits children backwards; the result is the same
-
-    /// Everything the result depends on.
-    template <class F>
-    void fields(F&& field) const {
-      field("schedule", schedule);
-      field("supernet", supernet);
-      field("network", network);
-      field("trial", trial);
-      field("retraining", retraining);
-      field("final_network", final_network.value_or(network));
-      field("holdout", holdout);
-      field("batch", batch);
-      field("seed", seed);
-      field("trouble", trouble);
-      field("sharpness_images", sharpness_images);
-      std::vector<OptionSet> allowed;
-      for (std::size_t d = 0; d < Space::decision_count; ++d)
-        allowed.push_back(root[DecisionId(d)]);
-      field("root", allowed);
-    }
-  };
+  using Settings = SearchSettings<Space, typename Net::Config, typename Standalone::Config>;
 
   explicit FewShotSearch(Settings settings, Strategy strategy = {}, Criterion criterion = {},
                          Selection selection = {})
@@ -163,8 +127,7 @@ class FewShotSearch {
     if (!state.retraining) state.retraining.emplace(fresh_retraining(state.result.genotype()));
     state.result.retrained =
         finish_retraining(*state.retraining, data, control, state.result.stages, "network");
-    const auto& trouble = state.retraining->trouble();
-    if (trouble.skipped + trouble.rolled_back > 0) state.result.trouble["network"] = trouble;
+    state.result.note_trouble("network", state.retraining->trouble());
     state.retraining.reset();
   }
 
@@ -217,7 +180,6 @@ class FewShotSearch {
   }
 
  private:
-
   struct KeepResult {
     Result& from;
     Result& to;
@@ -362,25 +324,11 @@ class FewShotSearch {
                 return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
               });
           ++live.step;
-          if (verdict != strategy::FiniteGuard::Verdict::Fine) recover(node, live, verdict, guard);
+          if (verdict != strategy::FiniteGuard::Verdict::Fine)
+            strategy::recover(live, live.epoch_began, verdict, guard, result.trouble[where(node)]);
           clock.tick(weights.batch(k).size());
         }
       }
-    }
-
-    /// After a step that was not finite, which has moved nothing.
-    void recover(std::size_t node, Live& live, strategy::FiniteGuard::Verdict verdict,
-                 const strategy::FiniteGuard& guard) {
-      auto& trouble = result.trouble[where(node)];
-      trouble.last = guard.message();
-      if (verdict == strategy::FiniteGuard::Verdict::Skipped) {
-        ++trouble.skipped;
-        return;
-      }
-      ++trouble.rolled_back;
-      live.epoch_began.restore(live);
-      live.state.fields(strategy::HalveRates{});
-      live.epoch_began.take(live);
     }
 
     /// Asks the criterion and grows the tree.
@@ -424,14 +372,6 @@ class FewShotSearch {
       result.splits.push_back({node, std::move(outcome)});
     }
 
-    /// Forward-and-backward passes behind the matrices of these repeats.
-    static std::size_t passes_in(const SplitMemory& memory) {
-      std::size_t passes = 0;
-      for (const auto& repeat : memory)
-        for (const auto& matrix : repeat) passes += static_cast<std::size_t>(matrix.rows());
-      return passes;
-    }
-
     /// Decisions not split on the way to the node that mean something there, with enough options.
     [[nodiscard]] std::vector<DecisionId> open_decisions(std::size_t node,
                                                          std::size_t groups) const {
@@ -461,10 +401,7 @@ class FewShotSearch {
         if (host.settings_.sharpness_images > 0) leaf.alpha->sharpness = sharpness(node, live);
       }
       state.finished.emplace(node, std::move(leaf));
-      result.leaves.clear();  // in the tree's order, whatever the order of visits
-      for (const auto number : result.tree.leaves())
-        if (const auto found = state.finished.find(number); found != state.finished.end())
-          result.leaves.push_back(found->second);
+      state.list_leaves();
     }
 
     [[nodiscard]] double sharpness(std::size_t node, const Live& live) const {
@@ -494,10 +431,6 @@ class FewShotSearch {
                             [&](const at::Tensor& x) { return net.forward(x, context); });
     }
 
-    void note(const strategy::Trouble& trouble, const std::string& place) const {
-      if (trouble.skipped + trouble.rolled_back > 0) result.trouble[place] = trouble;
-    }
-
     void choose() {
       std::vector<LeafCandidate<Space>> candidates;
       for (const auto& leaf : result.leaves)
@@ -517,11 +450,11 @@ class FewShotSearch {
         auto it = state.trials.find(i);
         if (it == state.trials.end())
           it = state.trials.emplace(i, host.fresh_trial(candidates[i].genotype, total, leaf)).first;
-        StageClock clock(control, result.stages, Stage::Selecting, "network of " + leaf, epochs * steps,
-                         it->second.steps_done(steps));
+        StageClock clock(control, result.stages, Stage::Selecting, "network of " + leaf,
+                         epochs * steps, it->second.steps_done(steps));
         it->second.train_until(epochs, data, images,
                                [&](std::size_t count) { clock.tick(count); });
-        note(it->second.trouble(), "network of " + leaf);
+        result.note_trouble("network of " + leaf, it->second.trouble());
         const auto value = it->second.accuracy(data, data::Part::Train, holdout.validation);
         result.trials.push_back({i, epochs, value});
         return value;

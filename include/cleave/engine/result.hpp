@@ -110,6 +110,11 @@ struct SearchResult {
   /// What was not finite and was not the end of the run, by place ("leaf 1.0").
   std::map<std::string, strategy::Trouble> trouble{};
 
+  /// Keeps what a network's training had to skip or begin again, if anything.
+  void note_trouble(const std::string& where, const strategy::Trouble& what) {
+    if (what.skipped + what.rolled_back > 0) trouble[where] = what;
+  }
+
   /// Optimiser steps of supernet training, all nodes together.
   [[nodiscard]] std::size_t search_steps() const {
     std::size_t steps = 0;

@@ -60,6 +60,14 @@ struct RunState {
   std::map<std::size_t, network::Training<Standalone>> trials{};
   /// The chosen network in retraining.
   std::optional<network::Training<Standalone>> retraining{};
+
+  /// Lists the finished leaves in the tree's order, whatever the order of visits.
+  void list_leaves() {
+    result.leaves.clear();
+    for (const auto node : result.tree.leaves())
+      if (const auto found = finished.find(node); found != finished.end())
+        result.leaves.push_back(found->second);
+  }
 };
 
 }  // namespace cleave

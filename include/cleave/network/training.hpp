@@ -1,13 +1,11 @@
 #pragma once
 
-#include <cleave/archive/snapshot.hpp>
-#include <cleave/archive/tensor.hpp>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/network/concept.hpp>
-#include <cleave/strategy/finite.hpp>
 #include <cleave/strategy/optimisers.hpp>
+#include <cleave/strategy/recovery.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -99,7 +97,12 @@ class Training {
           return fmt::format("{}, epoch {}, step {}", where_, epoch_, k);
         });
         ++step_;
-        if (verdict != strategy::FiniteGuard::Verdict::Fine) recover(verdict, statistics_before);
+        if (verdict != strategy::FiniteGuard::Verdict::Fine)
+          strategy::recover(*this, epoch_began_, verdict, guard_, trouble_);
+        if (verdict == strategy::FiniteGuard::Verdict::Skipped) {  // a forward pass has moved these
+          const at::NoGradGuard no_grad;
+          net_.statistics().values().detach().copy_(statistics_before);
+        }
         tick(order.batch(k).size());
       }
     }
@@ -142,21 +145,6 @@ class Training {
   [[nodiscard]] const strategy::Trouble& trouble() const noexcept { return trouble_; }
 
  private:
-  /// Undoes a step that was not finite. A step to be skipped has moved the running statistics only.
-  void recover(strategy::FiniteGuard::Verdict verdict, const at::Tensor& statistics_before) {
-    trouble_.last = guard_.message();
-    if (verdict == strategy::FiniteGuard::Verdict::Skipped) {
-      ++trouble_.skipped;
-      const at::NoGradGuard no_grad;
-      net_.statistics().values().detach().copy_(statistics_before);
-      return;
-    }
-    ++trouble_.rolled_back;
-    epoch_began_.restore(*this);
-    momentum_.rate_scale *= 0.5;
-    epoch_began_.take(*this);
-  }
-
   [[nodiscard]] at::Tensor loss_of(const data::Batch& batch, const TrainingMoment& moment) const {
     const auto entropy = [&](const at::Tensor& logits) {
       return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100,

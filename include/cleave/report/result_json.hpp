@@ -28,8 +28,8 @@ template <SearchSpace S>
 }
 
 /// Everything a search found, as JSON: splits with their similarity matrices, leaves, trials,
-/// what retraining gave (null before), stages with seconds and images. Decisions, options and architectures stand by name; nodes by
-/// path ("" is the root).
+/// what retraining gave (null before), stages with seconds and images. Decisions, options and
+/// architectures stand by name; nodes by path ("" is the root).
 template <SearchSpace S>
 [[nodiscard]] nlohmann::json to_json(const SearchResult<S>& result) {
   using nlohmann::json;

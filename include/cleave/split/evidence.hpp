@@ -49,8 +49,16 @@ struct SplitOutcome {
 };
 
 /// Similarity matrices of the repeats so far, [repeat][decision looked at]; 0 x 0 where a repeat no
-/// longer looked at a decision. The engine owns it, so
-/// that a run stopped in the middle of scoring goes on where it was.
+/// longer looked at a decision. The engine owns it, so that a run stopped in the middle of scoring
+/// goes on where it was.
 using SplitMemory = std::vector<std::vector<Eigen::MatrixXd>>;
+
+/// Forward-and-backward passes behind these repeats: one per option looked at.
+[[nodiscard]] inline std::size_t passes_in(const SplitMemory& memory) {
+  std::size_t passes = 0;
+  for (const auto& repeat : memory)
+    for (const auto& matrix : repeat) passes += static_cast<std::size_t>(matrix.rows());
+  return passes;
+}
 
 }  // namespace cleave

@@ -80,8 +80,7 @@ struct GradientMatching {
     outcome.split = graph::to_split(chosen.decision, scene.options(chosen.decision),
                                     chosen.partition);
     outcome.repeats = memory.size();
-    for (const auto& repeat : memory)
-      for (const auto& matrix : repeat) outcome.passes += static_cast<std::size_t>(matrix.rows());
+    outcome.passes = passes_in(memory);
     const std::vector<bool> all(decisions.size(), true);
     for (const auto& candidate : cut_all(scene, decisions, all, memory, {})) {
       const auto allowed = scene.options(candidate.decision);

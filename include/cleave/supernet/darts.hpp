@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/supernet/check_positive.hpp>
 #include <cleave/supernet/darts_cell.hpp>
 #include <vector>
 
@@ -26,15 +27,10 @@ struct DartsConfig {
 
   /// Throws `ValueError` naming the first size that is not positive.
   void check() const {
-    const auto positive = [](std::string_view what, std::int64_t value) {
-      if (value < 1)
-        throw ValueError(
-            fmt::format("darts network: {} is {}, at least 1 is needed", what, value));
-    };
-    positive("channels", channels);
-    positive("cells", cells);
-    positive("image channels", image_channels);
-    positive("classes", classes);
+    check_positive("darts", "channels", channels);
+    check_positive("darts", "cells", cells);
+    check_positive("darts", "image channels", image_channels);
+    check_positive("darts", "classes", classes);
   }
   [[nodiscard]] bool is_reduction(std::int64_t cell) const {
     return cell == cells / 3 || cell == 2 * cells / 3;

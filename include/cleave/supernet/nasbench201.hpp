@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/supernet/check_positive.hpp>
 #include <cleave/supernet/fused.hpp>
 #include <cleave/supernet/nasbench201_cell.hpp>
 #include <cleave/supernet/residual_block.hpp>
@@ -28,15 +29,10 @@ struct NasBench201Config {
 
   /// Throws `ValueError` naming the first size that is not positive.
   void check() const {
-    const auto positive = [](std::string_view what, std::int64_t value) {
-      if (value < 1)
-        throw ValueError(fmt::format("nasbench201 network: {} is {}, at least 1 is needed", what,
-                                     value));
-    };
-    positive("channels", channels);
-    positive("cells per stage", cells);
-    positive("image channels", image_channels);
-    positive("classes", classes);
+    check_positive("nasbench201", "channels", channels);
+    check_positive("nasbench201", "cells per stage", cells);
+    check_positive("nasbench201", "image channels", image_channels);
+    check_positive("nasbench201", "classes", classes);
   }
 };
 
