@@ -8,6 +8,7 @@
 #include <cleave/engine/checkpoint.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/network/nasbench201.hpp>
+#include <cleave/select/best_validation.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
@@ -125,6 +126,14 @@ TEST_CASE("reliability.md: a search that goes on where it was stopped") {
   const Search search(settings, {}, {.repeats = {.limit = 8}}, {.rungs = {1}});
   const auto data = data::digits().take(200, 50);
   const auto expected = search.run(data);
+  {
+    const auto& result = expected;
+    // [compare]
+    const auto by_supernet = result.chosen_by(select::BestValidation{});
+    const bool agree = by_supernet == *result.chosen;
+    // [compare]
+    CHECK(agree == (result.leaves[by_supernet].genotype == result.genotype()));
+  }
   for (const std::size_t stop_after : {5U, 0U}) {  // the second time nobody stops it
     std::size_t ticks = 0;
     const auto stop_requested = [&] { return stop_after > 0 && ++ticks > stop_after; };

@@ -380,3 +380,47 @@ TEST_CASE("leaves without images to compare them on are refused before anything 
   settings.schedule.splits.clear();
   CHECK_NOTHROW(tiny_search(settings));
 }
+
+TEST_CASE("rungs that do not rise are refused before anything runs") {
+  CHECK_THROWS_WITH(Search(tiny(), {}, {.repeats = {repeats}}, {.rungs = {3, 3}}),
+                    Catch::Matchers::Contains("rungs 3, 3"));
+}
+
+TEST_CASE("a derived architecture without a way to the output is reported as no network") {
+  Result result;
+  const auto dead = Space::parse("|none~0|+|none~0|skip_connect~1|+|none~0|nor_conv_1x1~1|none~2|");
+  const auto alive =
+      Space::parse("|none~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|none~2|");
+  CHECK_FALSE(is_network<Space>(dead));
+  result.leaves = {{.node = 0, .genotype = dead, .supernet_accuracy = 0.5},
+                   {.node = 0, .genotype = alive, .supernet_accuracy = 0.25}};
+  result.trials = {{0, 1, 0.1}, {1, 1, 0.9}};
+  result.chosen = 1;
+  const auto json = report::to_json(result);
+  CHECK(json["leaves"][0]["connected"] == false);
+  CHECK(json["leaves"][1]["connected"] == true);
+  // And what another selection would have taken, of what is known.
+  CHECK(json["best_leaf_in_supernet"] == 0);
+  CHECK(result.chosen_by(select::SuccessiveHalving{.rungs = {1}}) == 1);
+  CHECK_THROWS_AS(result.chosen_by(select::SuccessiveHalving{.rungs = {2}}), ValueError);
+}
+
+TEST_CASE("how alphas ended is reported; their sharpness on request, and then nothing else changes") {
+  auto settings = tiny();
+  settings.schedule = {.final_epochs = 1};
+  const auto usual = tiny_search(settings).run(digits());
+  settings.sharpness_images = 32;
+  const auto asked = tiny_search(settings).run(digits());
+  REQUIRE(asked.leaves.size() == 1);
+  const auto& health = *asked.leaves[0].alpha;
+  REQUIRE(health.sharpness);
+  CHECK(std::isfinite(*health.sharpness));
+  CHECK(*health.sharpness != 0);
+  CHECK(health.skip_share > 0);
+  CHECK(health.none_share > 0);
+  auto with = report::to_json(asked);
+  CHECK(with["leaves"][0]["alpha"]["sharpness"] == *health.sharpness);
+  with["leaves"][0]["alpha"].erase("sharpness");
+  with.erase("stages");
+  CHECK(with.dump() == found(usual));
+}

@@ -62,6 +62,8 @@ TEST_CASE("the oracle asks the table and nothing else") {
   }};
   CHECK(choose(oracle, candidates) == 2);
   CHECK(asked >= 3);
+  CHECK_THROWS_WITH(choose(select::Oracle<Space>{}, candidates),
+                    Catch::Matchers::Contains("oracle: `truth` is empty"));
 }
 
 TEST_CASE("successive halving trains all, then the better half, then the better half of those") {

@@ -82,6 +82,7 @@ class FewShotSearch {
     if (settings_.schedule.levels() > 0 && settings_.holdout.validation == 0)
       throw ValueError("few-shot search: holdout.validation is 0, but leaves are compared on those "
                        "images; leave some, 0.1 is the default");
+    if constexpr (requires { selection_.check(); }) selection_.check();
   }
 
   /// Everything about a run between two steps, as a value.
@@ -259,6 +260,9 @@ class FewShotSearch {
       if (node == 0 || starts_afresh(at.depth)) return host.fresh_node(result.tree, node);
       Net net(at.restriction, host.settings_.supernet, stream_of(node).fork("weights"));
       const auto parent = state.live.find(at.parent);
+      if (parent == state.live.end())
+        throw DataError(fmt::format("{}: the supernet it inherits from is not there; the run that "
+                                    "goes on is another one", where(node)));
       const auto& from = parent->second;
       net.arena().inherit(from.net.arena(), from.net.arena().values(), net.arena().values());
       auto inherited = inherit(at.depth, from, net);
@@ -432,9 +436,10 @@ class FewShotSearch {
     }
 
     void choose() {
-      std::vector<LeafCandidate<Space>> candidates;
-      for (const auto& leaf : result.leaves)
-        candidates.push_back({leaf.node, leaf.genotype, leaf.supernet_accuracy});
+      const auto candidates = result.candidates();
+      if (candidates.empty())
+        throw DataError("few-shot search: no leaf is finished and no node is left to visit; the run "
+                        "that goes on is another one");
       if (candidates.size() == 1) {
         result.chosen = 0;
         return;

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cleave/engine/events.hpp>
+#include <cleave/select/concept.hpp>
 #include <cleave/space/genotype.hpp>
 #include <cleave/split/evidence.hpp>
 #include <cleave/split/tree.hpp>
 #include <cleave/strategy/trouble.hpp>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -121,6 +123,28 @@ struct SearchResult {
     for (const auto& record : stages)
       if (record.stage == Stage::Training) steps += record.steps;
     return steps;
+  }
+  /// The leaves as a selection sees them.
+  [[nodiscard]] std::vector<LeafCandidate<Space>> candidates() const {
+    std::vector<LeafCandidate<Space>> list;
+    for (const auto& leaf : leaves)
+      list.push_back({leaf.node, leaf.genotype, leaf.supernet_accuracy});
+    return list;
+  }
+  /// The leaf that some selection takes, on the trials that were made: what another one than the
+  /// search's would have chosen. Throws `ValueError` when it asks for a trial that was not made, and
+  /// when there is no leaf.
+  template <class Selection>
+  [[nodiscard]] std::size_t chosen_by(const Selection& selection) const {
+    const auto list = candidates();
+    if (list.empty()) throw ValueError("search result: no leaf to choose");
+    const Trials made{[this](std::size_t candidate, std::size_t epochs, std::size_t) {
+      for (const auto& trial : trials)
+        if (trial.candidate == candidate && trial.epochs == epochs) return trial.accuracy;
+      throw ValueError(fmt::format("search result: leaf {} was not tried for {} epochs", candidate,
+                                   epochs));
+    }};
+    return selection(std::span<const LeafCandidate<Space>>(list), made);
   }
   /// The chosen architecture. Throws `ValueError` before one was chosen.
   [[nodiscard]] const Genotype<Space>& genotype() const {

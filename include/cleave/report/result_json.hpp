@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cleave/engine/result.hpp>
+#include <cleave/select/best_validation.hpp>
 #include <cleave/split/tree_json.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -61,6 +62,7 @@ template <SearchSpace S>
   for (const auto& leaf : result.leaves) {
     json entry = {{"node", result.tree[leaf.node].path},
                   {"architecture", to_text<S>(leaf.genotype)},
+                  {"connected", is_network<S>(leaf.genotype)},
                   {"supernet_validation_accuracy", leaf.supernet_accuracy}};
     if (leaf.alpha)
       entry["alpha"] = {{"entropy", leaf.alpha->entropy},
@@ -96,6 +98,8 @@ template <SearchSpace S>
           {"leaves", std::move(leaves)},
           {"trials", std::move(trials)},
           {"chosen_leaf", result.chosen ? json(*result.chosen) : json()},
+          {"best_leaf_in_supernet",
+           result.chosen ? json(result.chosen_by(select::BestValidation{})) : json()},
           {"chosen_architecture",
            result.chosen ? json(to_text<S>(result.genotype())) : json()},
           {"retrained", std::move(retrained)},

@@ -43,7 +43,8 @@ concept Chooses = requires(const L& selection, std::span<const LeafCandidate<Spa
 ///
 /// Requirements on a const object: `L::name`, and `selection(candidates, trials)` giving the
 /// index of one of at least one candidates. It sees validation data only, through the numbers it
-/// is given and through `trials`; test data is out of its reach.
+/// is given and through `trials`; test data is out of its reach. Optional: `selection.check()`, which
+/// throws `ValueError` for settings that cannot work; the host calls it before anything is trained.
 /// Models: SuccessiveHalving (default), BestValidation, Oracle.
 template <class L, class Space>
 concept LeafSelection = HasName<L> && Chooses<L, Space>;

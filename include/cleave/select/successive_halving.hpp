@@ -21,15 +21,20 @@ struct SuccessiveHalving {
     field("rungs", rungs);
   }
 
-  template <class Space>
-  [[nodiscard]] std::size_t operator()(std::span<const LeafCandidate<Space>> candidates,
-                                       const Trials& trials) const {
+  /// Throws `ValueError` for rungs that are no schedule.
+  void check() const {
     const bool rising = std::adjacent_find(rungs.begin(), rungs.end(), std::greater_equal{}) ==
                         rungs.end();
     if (rungs.empty() || !rising || rungs.front() == 0)
       throw ValueError(fmt::format("successive halving: rungs {} must be epochs that increase, "
                                    "the first at least 1",
                                    fmt::join(rungs, ", ")));
+  }
+
+  template <class Space>
+  [[nodiscard]] std::size_t operator()(std::span<const LeafCandidate<Space>> candidates,
+                                       const Trials& trials) const {
+    check();
     std::vector<std::size_t> alive;
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const bool known = std::any_of(alive.begin(), alive.end(), [&](std::size_t other) {

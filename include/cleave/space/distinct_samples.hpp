@@ -11,9 +11,8 @@ namespace cleave {
 /// `count` different genotypes of the restriction, drawn like `sample`; all of them, in random
 /// order, when it holds no more.
 ///
-/// Up to 65,536 architectures are enumerated and drawn from without replacement. A space in which
-/// some architectures are no networks says which by a function `is_connected(architecture)` beside
-/// it; those are left out, as `sample` leaves them out. Larger restrictions, and genotypes that say
+/// Up to 65,536 architectures are enumerated and drawn from without replacement; those that are no
+/// networks (`is_network`) are left out, as `sample` leaves them out. Larger restrictions, and genotypes that say
 /// more than one option per decision, are drawn one by one: after 64 draws for each one wanted the
 /// restriction counts as exhausted (of exactly 200 genotypes one is then missed with probability
 /// e^-58). Throws what `sample` throws; cost: the enumeration, or count^2 comparisons.
@@ -27,11 +26,7 @@ template <SearchSpace S>
     if (restriction.count() <= few) {
       for (Count i = 0; i < restriction.count(); ++i) {
         auto architecture = restriction.at(i);
-        if constexpr (requires {
-                        { is_connected(architecture) } -> std::same_as<bool>;
-                      })
-          if (!is_connected(architecture)) continue;
-        found.push_back(std::move(architecture));
+        if (is_network<S>(architecture)) found.push_back(std::move(architecture));
       }
       if (found.empty()) (void)sample<S>(restriction, stream);  // throws the space's sentence
       stream.shuffle(found);

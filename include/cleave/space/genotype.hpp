@@ -82,6 +82,16 @@ template <SearchSpace S>
   }
 }
 
+/// False for a genotype that is no network, because nothing of its input reaches its output. A space
+/// that has such says so by a function `is_connected(genotype)` beside it.
+template <SearchSpace S>
+[[nodiscard]] bool is_network(const Genotype<S>& genotype) {
+  if constexpr (requires { { is_connected(genotype) } -> std::same_as<bool>; })
+    return is_connected(genotype);
+  else
+    return true;
+}
+
 /// A uniformly drawn genotype inside the restriction; spaces that must stay connected or keep
 /// two edges per node define `S::sample(restriction, stream)`.
 template <SearchSpace S>

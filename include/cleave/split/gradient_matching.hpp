@@ -59,6 +59,7 @@ struct GradientMatching {
     auto edge_stream = scene.stream().fork("edges");
     const auto decisions = edges.candidates(scene.open(), edge_stream);
     auto& memory = scene.memory();
+    check_memory(scene, decisions);
     score::GradientRows rows(scene.net().arena(), max_options<typename Net::Space>);
     std::vector<bool> alive(decisions.size(), true);
     for (;; memory.push_back(one_repeat(scene, decisions, alive, rows, memory.size()))) {
@@ -94,6 +95,26 @@ struct GradientMatching {
   }
 
  private:
+  /// Throws `DataError` for matrices that this criterion cannot have left here: the first repeat
+  /// looks at every decision, later ones at some.
+  template <class Net>
+  static void check_memory(const SplitScene<Net>& scene,
+                           const std::vector<DecisionId>& decisions) {
+    for (const auto& repeat : scene.memory()) {
+      const bool first = &repeat == &scene.memory().front();
+      bool fits = repeat.size() == decisions.size();
+      std::size_t looked_at = 0;
+      for (std::size_t d = 0; fits && d < decisions.size(); ++d) {
+        const auto n = static_cast<Eigen::Index>(scene.options(decisions[d]).size());
+        fits = (repeat[d].rows() == n && repeat[d].cols() == n) || (!first && repeat[d].size() == 0);
+        looked_at += repeat[d].size() > 0;
+      }
+      if (!fits || looked_at == 0)
+        throw DataError("gradient matching: the similarities kept for this split do not fit it; the "
+                        "run that goes on is another one");
+    }
+  }
+
   /// One batch, one context: a similarity matrix for every decision still alive.
   template <class Net>
   [[nodiscard]] std::vector<Eigen::MatrixXd> one_repeat(const SplitScene<Net>& scene,
