@@ -61,10 +61,10 @@ function(cleave_example)
   endif()
 endfunction()
 
-# cleave_fuzz(NAME <name> SOURCE <file> CORPUS <folder> [SECONDS <n>] [LIBRARIES -l<name>...])
+# cleave_fuzz(NAME <name> SOURCE <file> CORPUS <folder> [SECONDS <n>] [TORCH] [LIBRARIES -l<name>...])
 # libFuzzer comes with Clang only, so the program is compiled by it whatever compiles the rest.
 function(cleave_fuzz)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;SOURCE;CORPUS;SECONDS" "LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH" "NAME;SOURCE;CORPUS;SECONDS" "LIBRARIES")
   if(NOT CLEAVE_CLANG)
     message(STATUS "No clang++: fuzz test ${arg_NAME} left out")
     return()
@@ -78,10 +78,17 @@ function(cleave_fuzz)
   set(program ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME})
   set(source ${CMAKE_CURRENT_SOURCE_DIR}/${arg_SOURCE})
   set(folders "$<TARGET_PROPERTY:cleave_core,INTERFACE_INCLUDE_DIRECTORIES>")
+  set(torch)
+  if(arg_TORCH)
+    set(torch "$<TARGET_PROPERTY:cleave::libtorch,INTERFACE_INCLUDE_DIRECTORIES>")
+    list(APPEND arg_LIBRARIES ${LibTorch_torch_cpu} ${LibTorch_c10} "-Wl,-rpath,${LIBTORCH_ROOT}/lib"
+                              "-Wl,--allow-shlib-undefined" -lz)
+  endif()
   add_custom_command(
     OUTPUT ${program}
     COMMAND ${CLEAVE_CLANG} -std=c++20 -O1 -g1 -fsanitize=fuzzer,address,undefined
             -fno-sanitize-recover=undefined -DFMT_HEADER_ONLY "-I$<JOIN:${folders},;-I>"
+            "$<$<BOOL:${torch}>:-isystem$<JOIN:${torch},;-isystem>>"
             ${source} -o ${program} ${arg_LIBRARIES} -MD -MF ${program}.d
     DEPENDS ${source}
     DEPFILE ${program}.d

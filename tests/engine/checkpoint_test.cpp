@@ -154,6 +154,114 @@ TEST_CASE("no damage to a checkpoint's value does worse than an error") {
   }
 }
 
+TEST_CASE("a state that no run can have left is an error, not undefined behaviour") {
+  // What a forger could write, with its checksum right; the fuzzer of checkpoints looks for more.
+  const auto search = search_with(tiny(cleave::Restart::None));
+  const auto first_that = [&](auto holds) {
+    for (std::size_t stop = 1;; ++stop) {
+      std::size_t ticks = 0;
+      auto state = stopped(search, [&] { return ++ticks == stop; });
+      if (holds(state)) return state;
+      REQUIRE(ticks == stop);  // or the run is over
+    }
+  };
+  const auto read_back = [&](Search::State& state) {
+    cleave::archive::Writer writer;
+    cleave::write_run<Search>(writer, state);
+    cleave::archive::Reader reader(writer.buffer(), "checkpoint");
+    return cleave::read_run(reader, search);
+  };
+  const auto refused = [&](Search::State& state, const char* why) {
+    CHECK_THROWS_WITH(
+        [&] {
+          auto again = read_back(state);
+          search.run(digits(), {}, again);
+        }(),
+        Contains(why));
+  };
+  {  // In the middle of the first split: matrices of another shape, or for another number of edges.
+    auto state = first_that([](const Search::State& s) {
+      return s.live.contains(0) && s.live.at(0).memory.size() == 1;
+    });
+    auto& matrices = state.live.at(0).memory[0];
+    const auto good = matrices;
+    matrices[0] = Eigen::MatrixXd::Identity(3, 3);
+    refused(state, "do not fit");
+    matrices = good;
+    matrices.pop_back();
+    refused(state, "do not fit");
+    state.live.at(0).memory = {std::vector<Eigen::MatrixXd>(good.size())};
+    refused(state, "do not fit");
+  }
+  {  // After it: a child whose parent is not there, evidence of an edge there is not, too many splits.
+    auto state = first_that([](const Search::State& s) { return s.result.splits.size() == 1; });
+    auto& evidence = state.result.splits[0].outcome.evidence;
+    evidence[0].decision = cleave::DecisionId(77);
+    refused(state, "evidence of this space");
+    evidence.clear();
+    state.result.trials = {{5, 1, 0.5}};
+    refused(state, "trials of a leaf below");
+    state.result.trials.clear();
+    state.live.clear();
+    refused(state, "inherits from is not there");
+    state.pending.clear();
+    refused(state, "no leaf is finished");
+    auto deeper = state.result.splits[0];
+    for (std::size_t node = 1, d = 0; d < 2; node += 2, ++d) {
+      const auto taken = state.result.splits[0].outcome.split.decision;
+      deeper.node = node;
+      deeper.outcome.split = {cleave::DecisionId((taken.index() + 1 + d) % 6), {}};
+      for (const std::uint32_t mask : {0b00011U, 0b11100U})
+        deeper.outcome.split.groups.push_back(cleave::OptionSet::from_mask(mask));
+      state.result.splits.push_back(deeper);
+    }
+    refused(state, "splits of this schedule");
+  }
+}
+
+TEST_CASE("a retraining alone goes on from its file; one of another genotype is refused") {
+  at::set_num_threads(1);
+  using Net = cleave::network::NasBench201;
+  const TemporaryFolder folder;
+  const auto path = folder.path() / "checkpoint";
+  const cleave::supernet::NasBench201Config sizes{.channels = 2, .cells = 1, .image_channels = 1};
+  const cleave::network::Recipe recipe{.epochs = 3, .batch = 64};
+  const auto genotype = Space::parse(
+      "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|none~1|avg_pool_3x3~2|");
+  const auto fresh = [&] {
+    return cleave::RetrainRun<Net>{cleave::start_retraining<Net>(
+        genotype, sizes, recipe, cleave::Stream(3), "network")};
+  };
+  const auto list = cleave::settings_of<Net>(genotype, sizes, recipe, 3, digits());
+  auto whole = fresh();
+  whole.finish(digits(), {}, "network");
+
+  auto broken = fresh();
+  std::size_t ticks = 0;
+  CHECK_THROWS_AS(broken.finish(digits(), {.stop_requested = [&] { return ++ticks == 4; }}, "network"),
+                  cleave::Interrupted);
+  cleave::save_checkpoint(path, list, broken);
+  auto resumed = fresh();
+  cleave::load_checkpoint(path, resumed, list);
+  resumed.finish(digits(), {}, "network");
+  CHECK(at::equal(resumed.training.net().arena().values(), whole.training.net().arena().values()));
+  CHECK(resumed.record->test_accuracy == whole.record->test_accuracy);
+  CHECK(resumed.stages.size() == 1);
+  CHECK(resumed.stages[0].steps == whole.stages[0].steps);
+
+  cleave::save_checkpoint(path, list, resumed);  // a complete one has nothing left to do
+  auto complete = fresh();
+  cleave::load_checkpoint(path, complete, list);
+  complete.finish(digits(), {.stop_requested = [] { return true; }}, "network");
+  CHECK(complete.record->test_accuracy == whole.record->test_accuracy);
+
+  auto other = recipe;
+  other.epochs = 4;
+  CHECK_THROWS_WITH(cleave::load_checkpoint(
+                        path, complete, cleave::settings_of<Net>(genotype, sizes, other, 3, digits())),
+                    Contains("retraining.epochs: 3 there, 4 here"));
+}
+
 TEST_CASE("autosave saves when a stage begins and when the interval has passed") {
   std::size_t saves = 0;
   cleave::Autosave often(std::chrono::seconds(0), [&] { ++saves; });

@@ -1,13 +1,17 @@
 #pragma once
 
+#include <ATen/Version.h>
+
 #include <algorithm>
 #include <cleave/archive/file.hpp>
 #include <cleave/archive/tensor.hpp>
 #include <cleave/core/crc32c.hpp>
 #include <cleave/core/settings_list.hpp>
 #include <cleave/data/concept.hpp>
+#include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
 #include <cleave/version.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -16,17 +20,44 @@
 
 namespace cleave {
 
-/// What a run's result depends on, as text: space, policies, settings, data, threads, versions.
-template <class Search, data::DataSet D>
-[[nodiscard]] SettingsList settings_of(const Search& search, const D& data) {
-  SettingsList list;
-  search.fields(list);
+namespace detail {
+
+/// What every result depends on: data, threads, instruction set, versions.
+template <data::DataSet D>
+void list_surroundings(SettingsList& list, const D& data) {
   const auto labels = data.labels(data::Part::Train);
   list("data", fmt::format("{}, {} train images, labels {:08x}", data.name(), labels.size(),
                            crc32c(std::as_bytes(std::span(labels)))));
   list("threads", at::get_num_threads());  // sums over threads depend on their number
+  list("instructions", at::get_cpu_capability());  // and over vectors on their length
   list("cleave", version_text);
   list("libtorch", TORCH_VERSION);
+}
+
+}  // namespace detail
+
+/// What a run's result depends on, as text: space, policies, settings, data, threads, instruction
+/// set, versions.
+template <class Search, data::DataSet D>
+[[nodiscard]] SettingsList settings_of(const Search& search, const D& data) {
+  SettingsList list;
+  search.fields(list);
+  detail::list_surroundings(list, data);
+  return list;
+}
+
+/// The same for a retraining without a search.
+template <Network N, data::DataSet D>
+[[nodiscard]] SettingsList settings_of(const Genotype<typename N::Space>& genotype,
+                                       const typename N::Config& config,
+                                       const network::Recipe& recipe, std::uint64_t seed,
+                                       const D& data) {
+  SettingsList list;
+  list("genotype", to_text<typename N::Space>(genotype));
+  list("network", config);
+  list("retraining", recipe);
+  list("seed", seed);
+  detail::list_surroundings(list, data);
   return list;
 }
 
@@ -41,6 +72,18 @@ void result_fields(SearchResult<Space>& result, F&& field) {
   field("chosen", result.chosen);
   field("retrained", result.retrained);
   field("trouble", result.trouble);
+}
+
+/// Whether evidence can be about a decision of the space.
+template <class Space>
+[[nodiscard]] bool fits(const DecisionEvidence& seen) {
+  if (seen.decision.index() >= Space::decision_count) return false;
+  const auto options = OptionSet::first(Space::option_count(seen.decision));
+  const auto n = static_cast<Eigen::Index>(seen.similarity.size() == 0 ? 0 : seen.options.size());
+  return options.contains(seen.options) && seen.similarity.rows() == n &&
+         seen.similarity.cols() == n &&
+         std::all_of(seen.groups.begin(), seen.groups.end(),
+                     [&](OptionSet group) { return options.contains(group); });
 }
 
 template <class Space, class F>
@@ -115,12 +158,17 @@ template <class Search>
   auto& result = state.result;
   from.begin_object();
   detail::result_fields(result, from);
-  for (const auto& split : result.splits)
+  for (const auto& split : result.splits) {
     try {
       result.tree.split(split.node, split.outcome.split);
     } catch (const ValueError& error) {
       from.fail("splits of this space", error.what());
     }
+    if (result.tree[split.node].depth >= search.settings().schedule.levels())
+      from.fail("splits of this schedule", "one below its leaves");
+    for (const auto& seen : split.outcome.evidence)
+      if (!detail::fits<Space>(seen)) from.fail("evidence of this space", "decisions it has not");
+  }
   const auto nodes = result.tree.size();
   from("pending", state.pending);
   if (std::any_of(state.pending.begin(), state.pending.end(), [&](auto n) { return n >= nodes; }))
@@ -137,6 +185,10 @@ template <class Search>
     state.finished.emplace(node, std::move(leaf));
   });
   state.list_leaves();
+  for (const auto& trial : result.trials)
+    if (trial.candidate >= result.leaves.size())
+      from.fail(fmt::format("trials of a leaf below {}", result.leaves.size()),
+                fmt::format("{}", trial.candidate));
   if (result.chosen && *result.chosen >= result.leaves.size())
     from.fail(fmt::format("a chosen leaf below {}", result.leaves.size()),
               fmt::format("{}", *result.chosen));
@@ -163,27 +215,23 @@ template <class Search>
   return state;
 }
 
-/// Saves a run, so that at every moment the path leads to a whole checkpoint. Throws `IoError`.
-template <class Search>
-void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
-                     typename Search::State& state) {
+namespace detail {
+
+template <class WriteRun>
+void save(const std::filesystem::path& path, const SettingsList& settings, WriteRun write_run) {
   archive::Writer to;
   to.begin_object();
   auto texts = settings.values();
   to("settings", texts);
   to.begin_field("run");
-  write_run<Search>(to, state);
+  write_run(to);
   to.end_object();
   archive::write_file(path, to);
 }
 
-/// Reads a run back. Throws `IoError` and `DataError` as `archive::File`, and `ValueError` listing
-/// every setting that differs from those of the run that was saved, unless it `may_change`.
-template <class Search>
-[[nodiscard]] typename Search::State load_checkpoint(const std::filesystem::path& path,
-                                                     const Search& search,
-                                                     const SettingsList& settings,
-                                                     const std::vector<std::string>& may_change = {}) {
+template <class ReadRun>
+void load(const std::filesystem::path& path, const SettingsList& settings,
+          const std::vector<std::string>& may_change, ReadRun read_run) {
   const archive::File file(path);
   auto from = file.reader();
   from.begin_object();
@@ -197,10 +245,50 @@ template <class Search>
                                  different.size(), list));
   }
   from.begin_field("run");
-  auto state = read_run(from, search);
+  read_run(from);
   from.end_object();
   if (from.left() != 0) from.fail("the end", fmt::format("{} more bytes", from.left()));
+}
+
+}  // namespace detail
+
+/// Saves a run, so that at every moment the path leads to a whole checkpoint. Throws `IoError`.
+template <class Search>
+void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
+                     typename Search::State& state) {
+  detail::save(path, settings, [&](archive::Writer& to) { write_run<Search>(to, state); });
+}
+
+/// Reads a run back. Throws `IoError` and `DataError` as `archive::File`, and `ValueError` listing
+/// every setting that differs from those of the run that was saved, unless it `may_change`.
+template <class Search>
+[[nodiscard]] typename Search::State load_checkpoint(const std::filesystem::path& path,
+                                                     const Search& search,
+                                                     const SettingsList& settings,
+                                                     const std::vector<std::string>& may_change = {}) {
+  auto state = search.start();
+  detail::load(path, settings, may_change,
+               [&](archive::Reader& from) { state = read_run(from, search); });
   return state;
+}
+
+/// The same for a retraining without a search.
+template <Network N>
+void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
+                     RetrainRun<N>& run) {
+  detail::save(path, settings, [&](archive::Writer& to) {
+    archive::Codec<RetrainRun<N>>::write(to, run);
+  });
+}
+
+/// Fills `run`, which was made with the same genotype, sizes and recipe.
+template <Network N>
+void load_checkpoint(const std::filesystem::path& path, RetrainRun<N>& run,
+                     const SettingsList& settings,
+                     const std::vector<std::string>& may_change = {}) {
+  detail::load(path, settings, may_change, [&](archive::Reader& from) {
+    archive::Codec<RetrainRun<N>>::read(from, run);
+  });
 }
 
 }  // namespace cleave

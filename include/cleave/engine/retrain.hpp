@@ -2,6 +2,7 @@
 
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/network/training.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,27 @@ template <Network N, data::DataSet D>
   record.test_accuracy = tests.empty() ? 0 : training.accuracy(data, data::Part::Test, tests);
   return record;
 }
+
+/// A retraining without a search, between two steps. A checkpoint writes this value.
+template <Network N>
+struct RetrainRun {
+  network::Training<N> training;
+  std::vector<StageRecord> stages{};
+  std::optional<RetrainRecord> record{};  ///< once it is complete
+
+  template <class F>
+  void fields(F&& field) {
+    field("training", training);
+    field("stages", stages);
+    field("record", record);
+  }
+
+  /// Goes on to the end.
+  template <data::DataSet D>
+  void finish(const D& data, const RunControl& control, const std::string& where) {
+    if (!record) record = finish_retraining(training, data, control, stages, where);
+  }
+};
 
 /// Both, for an architecture from anywhere.
 template <Network N, data::DataSet D>

@@ -28,13 +28,11 @@ void save(const std::filesystem::path& path, N& net) {
   archive::write_file(path, to);
 }
 
-/// Reads it back, as a network of these sizes. Throws `IoError`, and `DataError` for a file that is
-/// damaged, of another space, or of other sizes.
+/// Reads what `save` wrote, as a network of these sizes. Throws `DataError` for what is damaged, of
+/// another space, or of other sizes.
 template <Network N>
-[[nodiscard]] N load(const std::filesystem::path& path, const typename N::Config& config) {
+[[nodiscard]] N read(archive::Reader& from, const typename N::Config& config) {
   using Space = typename N::Space;
-  const archive::File file(path);
-  auto from = file.reader();
   from.begin_object();
   std::string space;
   std::string genotype;
@@ -56,6 +54,14 @@ template <Network N>
   from("statistics", statistics);
   from.end_object();
   return net;
+}
+
+/// The same from a file. Throws `IoError` as well.
+template <Network N>
+[[nodiscard]] N load(const std::filesystem::path& path, const typename N::Config& config) {
+  const archive::File file(path);
+  auto from = file.reader();
+  return read<N>(from, config);
 }
 
 }  // namespace cleave::network

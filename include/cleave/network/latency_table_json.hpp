@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cleave::network {
@@ -90,10 +91,39 @@ struct LatencyTable {
     return {{"device", device}, {"threads", threads}, {"batch", batch},
             {"milliseconds", milliseconds}};
   }
-  /// Throws `DataError` for anything `to_json` does not write.
+  /// Throws `DataError` naming the member for anything `to_json` does not write.
   [[nodiscard]] static LatencyTable from_json(const nlohmann::json& json) {
+    const auto fail = [](std::string_view member, std::string_view expected) {
+      throw DataError(fmt::format("latency table/{}: {} expected", member, expected));
+    };
+    const auto member = [&](const char* name) {
+      const auto found = json.find(name);
+      return found == json.end() ? nlohmann::json() : *found;
+    };
+    if (!json.is_object()) fail("", "an object");
+    const auto count = [&](const char* name) {
+      const auto value = member(name);
+      if (!value.is_number_unsigned() || value == 0) fail(name, "a whole number, at least 1,");
+      return value.get<std::size_t>();
+    };
+    LatencyTable table;
+    if (!member("device").is_string()) fail("device", "a text");
+    table.device = member("device");
+    table.threads = count("threads");
+    table.batch = count("batch");
+    const auto parts = member("milliseconds");
+    if (!parts.is_object()) fail("milliseconds", "an object");
+    for (const auto& [part, value] : parts.items()) {
+      if (!value.is_number() || !(value.get<double>() >= 0))
+        fail("milliseconds/" + part, "a number, at least 0,");
+      table.milliseconds.emplace(part, value.get<double>());
+    }
+    return table;
+  }
+  /// Reads JSON text. As `from_json`; text that is not JSON is a `DataError` as well.
+  [[nodiscard]] static LatencyTable from_json_text(std::string_view text) {
     try {
-      return {json.at("device"), json.at("threads"), json.at("batch"), json.at("milliseconds")};
+      return from_json(nlohmann::json::parse(text));
     } catch (const nlohmann::json::exception& error) {
       throw DataError(fmt::format("latency table: {}", error.what()));
     }
