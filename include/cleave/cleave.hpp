@@ -51,6 +51,7 @@
 #include <cleave/engine/alpha_health.hpp>
 #include <cleave/engine/autosave.hpp>
 #include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/deterministic.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/engine/path_judge.hpp>
