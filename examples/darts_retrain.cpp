@@ -12,9 +12,11 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/at_least.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
+#include "support/resumable.hpp"
 
 namespace {
 
@@ -34,6 +36,7 @@ struct Options {
   int threads = 0;
   std::string out = "cleave-run";
   bool quiet = false;
+  example::ResumeOptions resume{};
 };
 
 /// The text itself, or that of the file it names.
@@ -79,10 +82,16 @@ void run(const Options& o) {
 
   example::RunDirectory directory(o.out);
   example::ProgressLine progress(o.quiet);
-  std::vector<cleave::StageRecord> stages;
-  const auto record = cleave::retrain<cleave::network::Darts>(
-      genotype, config, recipe, data, cleave::Stream(o.seed).fork("retrain"),
-      example::watched(directory, progress, "retrain"), stages, "network");
+  example::check_resume(directory, o.resume, "retrained.json");
+  using Net = cleave::network::Darts;
+  auto settings = cleave::settings_of<Net>(genotype, config, recipe, o.seed, data);
+  settings("cutout", o.cutout);
+  example::ResumableRetraining<Net> retraining(
+      {cleave::start_retraining<Net>(genotype, config, recipe,
+                                     cleave::Stream(o.seed).fork("retrain"), "network")},
+      settings, directory, o.resume);
+  retraining.run(data, example::watched(directory, progress, "retrain"));
+  const auto& record = *retraining.state().record;
   const nlohmann::json report = {{"program", "darts_retrain"},
                                  {"cleave", cleave::version_text},
                                  {"libtorch", TORCH_VERSION},
@@ -99,12 +108,14 @@ void run(const Options& o) {
                                    {"cutout", o.cutout},
                                    {"seed", o.seed},
                                    {"device", o.device}}},
+                                 {"all_settings", settings.values()},
                                  {"parameters", record.parameters},
                                  {"multiply_adds", cost.network.macs},
-                                 {"seconds", stages.back().seconds},
+                                 {"seconds", retraining.state().stages.back().seconds},
                                  {"test_accuracy", record.test_accuracy},
                                  {"test_images", record.test_images}};
   directory.write("retrained.json", report.dump(1) + "\n");
+  example::forget_checkpoints(directory);
   fmt::print("{} epochs: test accuracy {:.2f} % on {} images, {} parameters\nresults: {}\n",
              o.epochs, 100 * record.test_accuracy, record.test_images, record.parameters,
              std::filesystem::absolute(directory.path()).string());
@@ -135,10 +146,13 @@ int main(int argc, char** argv) {
   app.add_option("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none")
       ->capture_default_str();
   size("--cutout", o.cutout, 0, "side of the cutout; 0: none (digits of 8 x 8 pixels want 0)");
-  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--seed", o.seed, "seed of everything random")
+      ->check(example::at_least(0))
+      ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
   app.add_option("--out", o.out, "run folder: retrained.json, events.jsonl")->capture_default_str();
+  example::declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
   CLI11_PARSE(app, argc, argv);
   return example::exit_code_of("darts_retrain", o.out, [&] { run(o); });

@@ -9,7 +9,6 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
-#include <cleave/version.hpp>
 #include <exception>
 #include <map>
 #include <optional>
@@ -17,11 +16,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/at_least.hpp"
 #include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/presets.hpp"
 #include "support/program.hpp"
+#include "support/report.hpp"
 #include "support/resumable.hpp"
 #include "support/trouble_argument.hpp"
 
@@ -55,6 +56,7 @@ struct Options {
   double drop_path = 0.2;
   double auxiliary = 0.4;
   int cutout = 0;
+  std::size_t sharpness = 0;
   std::uint64_t seed = 0;
   std::string device = "cpu";
   int threads = 0;
@@ -132,6 +134,7 @@ void declare(CLI::App& app, Options& o) {
   one_of("--derive", o.derive, {"fair", "literal"},
          "how edges are ranked: fair between split and unsplit ones, or by the largest weight");
   app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->check(example::at_least(0))
       ->capture_default_str();
   size("--groups", o.groups, 2, "children per split (exhaustive takes one per operation)");
   size("--epochs", o.epochs, 1, "epochs of every leaf after the last split");
@@ -145,7 +148,8 @@ void declare(CLI::App& app, Options& o) {
   size("--channels", o.channels, 1, "channels of the supernet's first cells");
   size("--cells", o.cells, 1, "cells of the supernet");
   size("--batch", o.batch, 2, "images per search step");
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
+      ->check(example::at_least(1))
       ->capture_default_str();
   size("--network-channels", o.network_channels, 1, "channels of the stand-alone network");
   size("--network-cells", o.network_cells, 1, "cells of the stand-alone network");
@@ -155,7 +159,12 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none")
       ->capture_default_str();
   size("--cutout", o.cutout, 0, "side of the cutout while retraining; 0: none");
-  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  size("--sharpness", o.sharpness, 0,
+       "validation images on which the largest eigenvalue of the Hessian in alpha is measured at "
+       "the end of every leaf; 0 = not measured");
+  app.add_option("--seed", o.seed, "seed of everything random")
+      ->check(example::at_least(0))
+      ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
   app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
@@ -246,10 +255,6 @@ class Program {
                                                           : cleave::Probe::Hard}};
   }
 
-  [[nodiscard]] cleave::RunControl watched() {
-    return example::watched(directory_, progress_, "search");
-  }
-
   template <class Strategy>
   void search(const Strategy& strategy) {
     using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion>;
@@ -265,55 +270,54 @@ class Program {
     settings.trial = settings.retraining = recipe_;
     settings.batch = o_.batch;
     settings.seed = o_.seed;
+    settings.sharpness_images = o_.sharpness;
     settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
-    auto known = cleave::settings_of(host, data_);
-    known("cutout", o_.cutout);
+    auto all_settings = cleave::settings_of(host, data_);
+    all_settings("cutout", o_.cutout);
     auto augmentation = data_.augmentation();
     augmentation.cutout = o_.cutout;
-    example::Resumable<Search>(host, known, directory_, o_.resume)
-        .run_and_write(data_, data_.with_augmentation(augmentation), watched(),
-                       [this](const auto& result, const std::string& trouble) {
-                         result_ = result;
-                         write(trouble);
-                       });
+    example::run_and_write(host, all_settings, directory_, o_.resume, data_,
+                           data_.with_augmentation(augmentation),
+                           example::watched(directory_, progress_, "search"),
+                           [this](const auto& result, const auto& known, const auto& trouble) {
+                             result_ = result;
+                             write(known, trouble);
+                           });
   }
 
-  void write(const std::string& trouble) const {
-    nlohmann::json report = {{"program", "darts_search"},
-                             {"cleave", cleave::version_text},
-                             {"libtorch", TORCH_VERSION},
-                             {"complete", trouble.empty()},
-                             {"settings",
-                              {{"strategy", o_.strategy},
-                               {"split", o_.split},
-                               {"edges", o_.edges},
-                               {"probe", o_.probe},
-                               {"derive", o_.derive},
-                               {"split_epochs", o_.split_epochs},
-                               {"groups", o_.groups},
-                               {"epochs", o_.epochs},
-                               {"restart", o_.restart},
-                               {"freeze", o_.freeze},
-                               {"repeats", o_.repeats},
-                               {"data", o_.data},
-                               {"take", o_.take},
-                               {"channels", o_.channels},
-                               {"cells", o_.cells},
-                               {"batch", o_.batch},
-                               {"rungs", o_.rungs},
-                               {"network_channels", o_.network_channels},
-                               {"network_cells", o_.network_cells},
-                               {"retrain_epochs", o_.retrain_epochs},
-                               {"drop_path", o_.drop_path},
-                               {"auxiliary", o_.auxiliary},
-                               {"cutout", o_.cutout},
-                               {"trouble", o_.trouble},
-                               {"seed", o_.seed},
-                               {"device", o_.device},
-                               {"threads", at::get_num_threads()}}},
-                             {"search", cleave::report::to_json(result_)}};
-    if (!trouble.empty()) report["stopped_by"] = trouble;
+  void write(const std::map<std::string, std::string>& settings, const std::string& trouble) const {
+    const nlohmann::json command_line = {{"preset", o_.preset},
+                                         {"strategy", o_.strategy},
+                                         {"split", o_.split},
+                                         {"edges", o_.edges},
+                                         {"probe", o_.probe},
+                                         {"derive", o_.derive},
+                                         {"split_epochs", o_.split_epochs},
+                                         {"groups", o_.groups},
+                                         {"epochs", o_.epochs},
+                                         {"restart", o_.restart},
+                                         {"freeze", o_.freeze},
+                                         {"repeats", o_.repeats},
+                                         {"data", o_.data},
+                                         {"take", o_.take},
+                                         {"channels", o_.channels},
+                                         {"cells", o_.cells},
+                                         {"batch", o_.batch},
+                                         {"rungs", o_.rungs},
+                                         {"network_channels", o_.network_channels},
+                                         {"network_cells", o_.network_cells},
+                                         {"retrain_epochs", o_.retrain_epochs},
+                                         {"drop_path", o_.drop_path},
+                                         {"auxiliary", o_.auxiliary},
+                                         {"cutout", o_.cutout},
+                                         {"trouble", o_.trouble},
+                                         {"sharpness", o_.sharpness},
+                                         {"seed", o_.seed},
+                                         {"device", o_.device},
+                                         {"threads", at::get_num_threads()}};
+    const auto report = example::report_of("darts_search", command_line, settings,
+                                           cleave::report::to_json(result_), trouble);
     directory_.write("result.json", report.dump(1) + "\n");
     example::write_heat_maps(directory_, "gm", result_);
     if (!result_.chosen) return;

@@ -16,12 +16,16 @@
 #include <cmath>
 #include <exception>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "support/at_least.hpp"
 #include "support/program.hpp"
+#include "support/resumable.hpp"
 
 namespace {
 
@@ -37,6 +41,7 @@ struct Options {
   std::size_t random = 10;
   std::size_t threads = 2;
   bool quiet = false;
+  example::ResumeOptions resume{};
 };
 
 /// One architecture on its way: searched for or drawn, then retrained and tested.
@@ -45,7 +50,14 @@ struct Entry {
   cleave::Architecture<Space> architecture{};
   Result result{};
   cleave::RetrainRecord retrained{};
-  double search_seconds = 0;
+  std::map<std::string, std::string> settings{};
+
+  [[nodiscard]] double search_seconds() const {
+    double sum = 0;
+    for (const auto& stage : result.stages)
+      if (stage.stage != cleave::Stage::Retraining) sum += stage.seconds;
+    return sum;
+  }
 };
 
 class Demo {
@@ -59,6 +71,7 @@ class Demo {
     recipe_.optimiser.rate = {0.1, 0.0};
     recipe_.epochs = scaled(40);
     recipe_.batch = 96;
+    example::check_resume(directory_, options_.resume);
   }
 
   void run() {
@@ -80,6 +93,7 @@ class Demo {
       throw;
     }
     finish("");
+    example::forget_checkpoints(directory_);
     table();
   }
 
@@ -131,10 +145,32 @@ class Demo {
     } else {
       auto stream = cleave::Stream(options_.seed).fork("random architecture").fork(i);
       entry.architecture = cleave::sample<Space>({}, stream);
+      retrain(entry);
     }
-    entry.retrained = cleave::retrain<Net>(
-        entry.architecture, sizes_, recipe_, data_, cleave::Stream(options_.seed).fork("retrain"),
-        example::watched(directory_, progress_, entry.name), entry.result.stages, "network");
+  }
+
+  /// `GM` keeps its state in `checkpoint-GM` until the whole demo is complete.
+  static std::string checkpoint_of(const Entry& entry) {
+    auto name = "checkpoint-" + entry.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    return name;
+  }
+
+  [[nodiscard]] cleave::RunControl watched(const Entry& entry) {
+    return example::watched(directory_, progress_, entry.name);
+  }
+
+  void retrain(Entry& entry) {
+    const auto settings =
+        cleave::settings_of<Net>(entry.architecture, sizes_, recipe_, options_.seed, data_);
+    example::ResumableRetraining<Net> retraining(
+        {cleave::start_retraining<Net>(entry.architecture, sizes_, recipe_,
+                                       cleave::Stream(options_.seed).fork("retrain"), "network")},
+        settings, directory_, options_.resume, checkpoint_of(entry));
+    retraining.run(data_, watched(entry));
+    entry.settings = settings.values();
+    entry.retrained = *retraining.state().record;
+    entry.result.stages = retraining.state().stages;
   }
 
   template <class Criterion>
@@ -144,23 +180,32 @@ class Demo {
     settings.schedule = schedule;
     settings.supernet = sizes_;
     settings.network = sizes_;
-    settings.trial = recipe_;
+    settings.trial = settings.retraining = recipe_;
     settings.seed = options_.seed;
     std::vector<std::size_t> rungs{scaled(3), scaled(6), scaled(12)};
     rungs.erase(std::unique(rungs.begin(), rungs.end()), rungs.end());  // of a tiny demo
     const Search host(settings, {}, criterion, {.rungs = rungs});
-    const auto began = std::chrono::steady_clock::now();
-    host.run(data_, example::watched(directory_, progress_, entry.name), entry.result);
-    entry.search_seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const auto known = cleave::settings_of(host, data_);
+    entry.settings = known.values();
+    example::Resumable<Search> resumable(host, known, directory_, options_.resume,
+                                         checkpoint_of(entry));
+    try {
+      resumable.run(data_, data_, watched(entry));
+    } catch (...) {
+      entry.result = resumable.result();  // what was found before the trouble is not lost
+      throw;
+    }
+    entry.result = resumable.result();
     entry.architecture = entry.result.genotype();
+    entry.retrained = *entry.result.retrained;
   }
 
   void write(const std::string& trouble) {
     nlohmann::json methods = nlohmann::json::array();
     for (const auto& entry : entries_) {
       nlohmann::json method = {{"name", entry.name},
-                               {"search_seconds", entry.search_seconds},
+                               {"search_seconds", entry.search_seconds()},
+                               {"all_settings", entry.settings},
                                {"search", cleave::report::to_json(entry.result)}};
       if (entry.retrained.test_images > 0) {
         method["architecture"] = Space::to_text(entry.architecture);
@@ -199,7 +244,7 @@ class Demo {
     for (std::size_t i = 0; i < 3; ++i) {
       const auto& e = entries_[i];
       fmt::print("{:<14} {:>6} {:>6} {:>8.1f} {:>9} {:>9.2f}   {}\n", e.name,
-                 e.result.leaves.size(), e.result.search_steps(), e.search_seconds,
+                 e.result.leaves.size(), e.result.search_steps(), e.search_seconds(),
                  e.retrained.parameters, 100 * e.retrained.test_accuracy,
                  Space::to_text(e.architecture));
     }
@@ -269,7 +314,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the "
                "embedded digits, beside one-shot, exhaustive few-shot and random architectures"};
   app.add_option("--out", options.out, "folder for results and pictures")->capture_default_str();
-  app.add_option("--seed", options.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--seed", options.seed, "seed of everything random")
+      ->check(example::at_least(0))
+      ->capture_default_str();
   app.add_option("--scale", options.scale, "factor on all epochs; 0.1 is a quick look")
       ->check(CLI::Range(0.01, 100.0))
       ->capture_default_str();
@@ -279,6 +326,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads, "searches and trainings side by side")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  example::declare(app, options.resume);
   app.add_flag("--quiet", options.quiet, "no progress");
   CLI11_PARSE(app, argc, argv);
   return example::exit_code_of("demo", options.out, [&] { Demo(options).run(); });

@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/at_least.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
 
@@ -56,7 +57,8 @@ void work(const Options& o, const Shape& shape) {
   file.close();
   if (!file) throw cleave::IoError(fmt::format("{}: cannot write it", o.out));
   std::ifstream back(o.out);
-  const auto read = cleave::network::LatencyTable::from_json(nlohmann::json::parse(back));
+  const auto read = cleave::network::LatencyTable::from_json_text(
+      std::string(std::istreambuf_iterator<char>(back), {}));
   cleave::Stream stream(7);
   double worst = 0;
   for (std::size_t i = 0; i < o.check; ++i) {
@@ -83,9 +85,9 @@ int main(int argc, char** argv) {
   app.add_option("--width", o.width, "multiplier of every channel count")->capture_default_str();
   app.add_option("--image", o.image, "height and width of an image")->capture_default_str();
   app.add_option("--classes", o.classes, "number of classes")->capture_default_str();
-  app.add_option("--batch", o.batch, "images at once")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch", o.batch, "images at once")->check(example::at_least(1))->capture_default_str();
   app.add_option("--repeats", o.repeats, "runs, of which the median counts")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--check", o.check, "random networks to compare with")->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();

@@ -4,10 +4,11 @@
 #include <algorithm>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/network/nasbench201.hpp>
+#include <cleave/select/best_validation.hpp>
+#include <cleave/select/oracle.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
-#include <cleave/version.hpp>
 #include <exception>
 #include <map>
 #include <optional>
@@ -15,11 +16,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "support/at_least.hpp"
 #include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/presets.hpp"
 #include "support/program.hpp"
+#include "support/report.hpp"
 #include "support/resumable.hpp"
 #include "support/table_argument.hpp"
 #include "support/trouble_argument.hpp"
@@ -45,6 +48,7 @@ struct Options {
   std::size_t take = 0;
   std::vector<std::size_t> rungs{3, 6, 12};
   std::size_t retrain_epochs = 40;
+  std::size_t sharpness = 0;
   std::uint64_t seed = 0;
   std::string device = "cpu";
   int threads = 0;
@@ -101,24 +105,27 @@ void declare(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"none", "exhaustive", "random", "gm"}))
       ->capture_default_str();
   app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->check(example::at_least(0))
       ->capture_default_str();
   app.add_option("--groups", o.groups, "children per split (exhaustive takes one per operation)")
       ->check(CLI::Range(2, 5))
       ->capture_default_str();
   app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--restart", o.restart, "which splits start from fresh weights: none, every, last")
       ->check(CLI::IsMember({"none", "every", "last"}))
       ->capture_default_str();
   app.add_option("--repeats", o.repeats,
                  "gradient matching: fixed number of repeats; 0 stops when certain")
+      ->check(example::at_least(0))
       ->capture_default_str();
   app.add_option("--paths", o.paths, "rsps: paths that each leaf's architecture is chosen among")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
+      ->check(example::at_least(0))
       ->capture_default_str();
   app.add_option("--channels", o.channels, "channels of the first stage")
       ->check(CLI::Range(1, 1024))
@@ -129,12 +136,20 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--batch", o.batch, "images per search step")
       ->check(CLI::Range(2, 65536))
       ->capture_default_str();
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
-  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--sharpness", o.sharpness,
+                 "validation images on which the largest eigenvalue of the Hessian in alpha is "
+                 "measured at the end of every leaf; 0 = not measured")
+      ->check(example::at_least(0))
+      ->capture_default_str();
+  app.add_option("--seed", o.seed, "seed of everything random")
+      ->check(example::at_least(0))
+      ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
       ->check(CLI::Range(0, 1024))
@@ -142,7 +157,8 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--out", o.out, "run folder: result.json, events.jsonl, pictures")
       ->capture_default_str();
   app.add_option("--table", o.table,
-                 "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf");
+                 "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf, and which "
+                 "one an oracle would take");
   example::declare_trouble(app, o.trouble);
   example::declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
@@ -156,6 +172,7 @@ class Program {
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
+    if (!o_.table.empty()) table_.emplace(example::load_table(o_.table));
     const auto device = example::device_of(o_.device);
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
@@ -191,10 +208,6 @@ class Program {
     return {matching};
   }
 
-  [[nodiscard]] cleave::RunControl watched() {
-    return example::watched(directory_, progress_, "search");
-  }
-
   template <class Strategy>
   void search(const Strategy& strategy) {
     using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion>;
@@ -208,43 +221,41 @@ class Program {
     settings.trial = settings.retraining = recipe_;
     settings.batch = o_.batch;
     settings.seed = o_.seed;
+    settings.sharpness_images = o_.sharpness;
     settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
-    example::Resumable<Search>(host, cleave::settings_of(host, data_), directory_, o_.resume)
-        .run_and_write(data_, data_, watched(),
-                       [this](const auto& result, const std::string& trouble) {
-                         result_ = result;
-                         write(trouble);
-                       });
+    example::run_and_write(host, cleave::settings_of(host, data_), directory_, o_.resume, data_,
+                           data_, example::watched(directory_, progress_, "search"),
+                           [this](const auto& result, const auto& known, const auto& trouble) {
+                             result_ = result;
+                             write(known, trouble);
+                           });
   }
 
-  void write(const std::string& trouble) const {
-    nlohmann::json report = {{"program", "nasbench201_search"},
-                             {"cleave", cleave::version_text},
-                             {"libtorch", TORCH_VERSION},
-                             {"complete", trouble.empty()},
-                             {"settings",
-                              {{"strategy", o_.strategy},
-                               {"split", o_.split},
-                               {"split_epochs", o_.split_epochs},
-                               {"groups", o_.groups},
-                               {"epochs", o_.epochs},
-                               {"restart", o_.restart},
-                               {"repeats", o_.repeats},
-                               {"paths", o_.paths},
-                               {"data", o_.data},
-                               {"take", o_.take},
-                               {"channels", o_.channels},
-                               {"cells", o_.cells},
-                               {"batch", o_.batch},
-                               {"rungs", o_.rungs},
-                               {"retrain_epochs", o_.retrain_epochs},
-                               {"trouble", o_.trouble},
-                               {"seed", o_.seed},
-                               {"device", o_.device},
-                               {"threads", at::get_num_threads()}}},
-                             {"search", cleave::report::to_json(result_)}};
-    if (!trouble.empty()) report["stopped_by"] = trouble;
+  void write(const std::map<std::string, std::string>& settings, const std::string& trouble) const {
+    const nlohmann::json command_line = {{"preset", o_.preset},
+                                         {"strategy", o_.strategy},
+                                         {"split", o_.split},
+                                         {"split_epochs", o_.split_epochs},
+                                         {"groups", o_.groups},
+                                         {"epochs", o_.epochs},
+                                         {"restart", o_.restart},
+                                         {"repeats", o_.repeats},
+                                         {"paths", o_.paths},
+                                         {"data", o_.data},
+                                         {"take", o_.take},
+                                         {"channels", o_.channels},
+                                         {"cells", o_.cells},
+                                         {"batch", o_.batch},
+                                         {"rungs", o_.rungs},
+                                         {"retrain_epochs", o_.retrain_epochs},
+                                         {"trouble", o_.trouble},
+                                         {"sharpness", o_.sharpness},
+                                         {"seed", o_.seed},
+                                         {"device", o_.device},
+                                         {"threads", at::get_num_threads()}};
+    const auto report = example::report_of("nasbench201_search", command_line, settings,
+                                           cleave::report::to_json(result_), trouble);
     directory_.write("result.json", report.dump(1) + "\n");
     example::write_heat_maps(directory_, "gm", result_);
     if (result_.chosen)
@@ -253,8 +264,6 @@ class Program {
   }
 
   void print() const {
-    std::optional<cleave::tabular::NasBench201Table> table;
-    if (!o_.table.empty()) table.emplace(example::load_table(o_.table));
     fmt::print("{:<8} {:>8} {:>8} {:>7} {:>7}   {}\n", "leaf", "valid. %", "entropy", "skip",
                "none", "architecture");
     for (std::size_t i = 0; i < result_.leaves.size(); ++i) {
@@ -263,9 +272,13 @@ class Program {
       fmt::print("{:<8} {:>8.2f} {} {} {}", path.empty() ? "root" : path,
                  100 * leaf.supernet_accuracy, alphas(leaf.alpha), i == result_.chosen ? '*' : ' ',
                  Space::to_text(leaf.genotype));
-      if (table) fmt::print("   CIFAR-10 test {:.2f} %", truth(*table, leaf.genotype));
+      if (table_) fmt::print("   true {:.2f} %", truth(leaf.genotype));
+      if (leaf.alpha && leaf.alpha->sharpness)
+        fmt::print("   eigenvalue {:.3g}", *leaf.alpha->sharpness);
+      if (!cleave::is_network<Space>(leaf.genotype)) fmt::print("   no way to the output");
       fmt::print("\n");
     }
+    print_other_choices();
     fmt::print("\nchosen (*) by validation, retrained: test accuracy {:.2f} % on {} images, {} "
                "parameters\nresults: {}\n",
                100 * result_.retrained->test_accuracy, result_.retrained->test_images, result_.retrained->parameters,
@@ -279,14 +292,32 @@ class Program {
                        health->none_share);
   }
 
-  static double truth(const cleave::tabular::NasBench201Table& table,
-                      const cleave::Architecture<Space>& architecture) {
+  /// What other ways to choose would have taken of several leaves.
+  void print_other_choices() const {
+    if (result_.leaves.size() < 2) return;
+    const auto name = [&](const auto& selection) {
+      return result_.tree[result_.leaves[result_.chosen_by(selection)].node].path;
+    };
+    fmt::print("\nby accuracy inside its supernet: leaf {}", name(cleave::select::BestValidation{}));
+    if (table_)
+      fmt::print("; by the table (oracle): leaf {}",
+                 name(cleave::select::Oracle<Space>{
+                     [this](const auto& architecture) { return truth(architecture); }}));
+    fmt::print("\n");
+  }
+
+  /// Test accuracy in the table, on the benchmark's data set that was searched on, else CIFAR-10.
+  [[nodiscard]] double truth(const cleave::Architecture<Space>& architecture) const {
     using namespace cleave::tabular;
-    return table.value(architecture, {DataSetName::Cifar10, Metric::TestAccuracy});
+    const auto set = data_.name() == "cifar100"         ? DataSetName::Cifar100
+                     : data_.name() == "imagenet16-120" ? DataSetName::ImageNet16
+                                                        : DataSetName::Cifar10;
+    return table_->value(architecture, {set, Metric::TestAccuracy});
   }
 
   Options o_;
   example::AnyData data_;
+  std::optional<cleave::tabular::NasBench201Table> table_{};
   example::RunDirectory directory_;
   example::ProgressLine progress_;
   cleave::supernet::NasBench201Config sizes_{};

@@ -22,6 +22,7 @@
 #include <limits>
 #include <vector>
 
+#include "support/at_least.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
@@ -67,15 +68,15 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--alone", o.alone, "how many of them to train alone as well; 0 = none")
       ->capture_default_str();
   app.add_option("--alone-epochs", o.alone_epochs, "epochs of each of those")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--warm-up", o.warm_up,
                  "epochs before each of gradient matching's two splits; the others train as many "
                  "steps in all")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--leaf-epochs", o.leaf_epochs, "epochs of each of its four leaves")
-      ->check(CLI::PositiveNumber)
+      ->check(example::at_least(1))
       ->capture_default_str();
   app.add_option("--repeats", o.repeats, "fixed number of matching repeats; 0 stops when certain")
       ->capture_default_str();
@@ -413,5 +414,5 @@ int main(int argc, char** argv) {
       "under one budget, beside parameter count and training alone"};
   declare(app, options);
   CLI11_PARSE(app, argc, argv);
-  return example::exit_code_of("rank_supernet", options.out, [&] { Study(options).run(); });
+  return example::exit_code_of("rank_supernet", options.out, [&] { Study(options).run(); }, "");
 }

@@ -20,9 +20,13 @@ inline constexpr const char* any_data_help =
     "fashion-mnist:DIR, imagenet16:DIR (the public pickled batches, 120 classes), "
     "imagefolder:DIR[,SIZE] (DIR/train/CLASS/*.jpg; images of SIZE x SIZE, 224 if not given)";
 
-/// The data set that `--data` names. Throws `cleave::ValueError` for any other name, and what the
-/// reader throws.
-[[nodiscard]] inline cleave::data::InMemory load(const std::string& text) {
+inline constexpr const char* in_memory_names =
+    "digits, cifar10:DIR, cifar100:DIR, fashion-mnist:DIR, imagenet16:DIR";
+
+/// The data set that `--data` names. Throws `cleave::ValueError` for any other name, which says what
+/// is `allowed`, and what the reader throws.
+[[nodiscard]] inline cleave::data::InMemory load(const std::string& text,
+                                                 const std::string& allowed = in_memory_names) {
   const auto colon = text.find(':');
   const auto name = text.substr(0, colon);
   const auto place = colon == std::string::npos ? "" : text.substr(colon + 1);
@@ -33,14 +37,13 @@ inline constexpr const char* any_data_help =
     if (name == "fashion-mnist") return cleave::data::fashion_mnist(place);
     if (name == "imagenet16") return cleave::data::imagenet16(place);
   }
-  throw cleave::ValueError(fmt::format(
-      "--data {}: allowed are digits, cifar10:DIR, cifar100:DIR, fashion-mnist:DIR and "
-      "imagenet16:DIR", text));
+  throw cleave::ValueError(fmt::format("--data {}: allowed are {}", text, allowed));
 }
 
 /// The same, with only `take` train images, a stratified part, when that is not 0.
-[[nodiscard]] inline cleave::data::InMemory load(const std::string& text, std::size_t take) {
-  auto data = load(text);
+[[nodiscard]] inline cleave::data::InMemory load(const std::string& text, std::size_t take,
+                                                 const std::string& allowed = in_memory_names) {
+  auto data = load(text, allowed);
   if (take == 0) return data;
   return data.take(take, data.labels(cleave::data::Part::Test).size());
 }
@@ -48,7 +51,8 @@ inline constexpr const char* any_data_help =
 /// `load`, and image folders of any size as well.
 [[nodiscard]] inline AnyData load_any(const std::string& text, std::size_t take) {
   const std::string prefix = "imagefolder:";
-  if (text.rfind(prefix, 0) != 0) return load(text, take);
+  if (text.rfind(prefix, 0) != 0)
+    return load(text, take, std::string(in_memory_names) + ", imagefolder:DIR[,SIZE]");
 #ifdef CLEAVE_EXAMPLE_IMAGE_FOLDER
   auto place = text.substr(prefix.size());
   cleave::data::ImageFolderOptions options;

@@ -8,16 +8,18 @@
 #include <cleave/report/result_json.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/tree_text.hpp>
-#include <cleave/version.hpp>
+#include <map>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "at_least.hpp"
 #include "data_argument.hpp"
 #include "device_argument.hpp"
 #include "presets.hpp"
 #include "program.hpp"
+#include "report.hpp"
 #include "resumable.hpp"
 
 // What ofa_search and proxyless_search have in common.
@@ -52,32 +54,39 @@ inline void declare(CLI::App& app, MobileOptions& o, const Presets<MobileOptions
       ->capture_default_str();
   app.add_option("--data", o.data, any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
+      ->check(at_least(0))
       ->capture_default_str();
   app.add_option("--width", o.width, "multiplier of every channel count")
       ->check(CLI::Range(0.05, 4.0))
       ->capture_default_str();
   app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
+      ->check(at_least(0))
       ->capture_default_str();
-  app.add_option("--groups", o.groups, "children of each split")->capture_default_str();
+  app.add_option("--groups", o.groups, "children of each split")
+      ->check(at_least(2))
+      ->capture_default_str();
   app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   app.add_option("--repeats", o.repeats, "batches and contexts that gradient matching averages over")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
   app.add_option("--batch", o.batch, "images per step")->check(CLI::Range(2, 65536))->capture_default_str();
   app.add_option("--rate-scale", o.rate_scale, "multiplies every learning rate of the supernet")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1e-6, 1e6))
       ->capture_default_str();
   app.add_option("--most-macs", o.most_macs, "limit (OFA) or reference (Proxyless) in millions; 0 = none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, successive halving")
+  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
+      ->check(at_least(1))
       ->capture_default_str();
   app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network alone")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least(1))
       ->capture_default_str();
-  app.add_option("--seed", o.seed, "seed of everything random")->capture_default_str();
+  app.add_option("--seed", o.seed, "seed of everything random")
+      ->check(at_least(0))
+      ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
       ->check(CLI::Range(0, 1024))
@@ -145,12 +154,12 @@ class MobileProgram {
     const Search search(
         settings, strategy,
         {.edges = {.decisions = decisions}, .repeats = {.count = o.repeats}}, {.rungs = o.rungs});
-    Resumable<Search>(search, cleave::settings_of(search, data), directory, o.resume)
-        .run_and_write(data, data, watched(directory, progress_, "search"),
-                       [this](const auto& found, const std::string& trouble) {
-                         result = found;
-                         write(trouble.empty());
-                       });
+    run_and_write(search, cleave::settings_of(search, data), directory, o.resume, data, data,
+                  watched(directory, progress_, "search"),
+                  [this](const auto& found, const auto& known, const auto& trouble) {
+                    result = found;
+                    write(known, trouble);
+                  });
   }
 
   void print() const {
@@ -180,16 +189,26 @@ class MobileProgram {
   cleave::SearchResult<Space> result{};
 
  private:
-  void write(bool complete) {
-    directory.write("result.json", nlohmann::json{{"program", name_},
-                                                  {"cleave", cleave::version_text},
-                                                  {"libtorch", TORCH_VERSION},
-                                                  {"complete", complete},
-                                                  {"data", o.data},
-                                                  {"width", o.width},
-                                                  {"seed", o.seed},
-                                                  {"search", cleave::report::to_json(result)}}
-                                       .dump(1) + "\n");
+  void write(const std::map<std::string, std::string>& settings, const std::string& trouble) {
+    const nlohmann::json command_line = {{"preset", o.preset},
+                                         {"data", o.data},
+                                         {"take", o.take},
+                                         {"width", o.width},
+                                         {"split_epochs", o.split_epochs},
+                                         {"groups", o.groups},
+                                         {"epochs", o.epochs},
+                                         {"repeats", o.repeats},
+                                         {"batch", o.batch},
+                                         {"rate_scale", o.rate_scale},
+                                         {"most_macs", o.most_macs},
+                                         {"rungs", o.rungs},
+                                         {"retrain_epochs", o.retrain_epochs},
+                                         {"seed", o.seed},
+                                         {"device", o.device},
+                                         {"threads", at::get_num_threads()}};
+    const auto report =
+        report_of(name_, command_line, settings, cleave::report::to_json(result), trouble);
+    directory.write("result.json", report.dump(1) + "\n");
     // The leaves' restrictions, for people and programs.
     const auto tree = cleave::to_text(result.tree);
     directory.write("tree.txt", tree);

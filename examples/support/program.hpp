@@ -31,14 +31,15 @@ void keep_what_was_found(Write write) {
 }
 
 /// Runs a program's work and turns what it throws into one sentence and the exit code: 128 + the
-/// signal when it was stopped, 1 for other trouble.
+/// signal when it was stopped, 1 for other trouble. `hint` says how to go on after a stop.
 template <class Work>
-int exit_code_of(const std::string& program, const std::string& out, Work work) {
+int exit_code_of(const std::string& program, const std::string& out, Work work,
+                 const std::string& hint = "; --resume goes on from there") {
   try {
     catch_interrupts();
     work();
   } catch (const cleave::Interrupted& error) {
-    fmt::print(stderr, "\n{}; what was found before is in {}\n", error.what(), out);
+    fmt::print(stderr, "\n{}; what was found before is in {}{}\n", error.what(), out, hint);
     return 128 + interrupt_signal;
   } catch (const std::exception& error) {
     fmt::print(stderr, "\n{}: {}\n", program, error.what());

@@ -29,9 +29,10 @@ class ProgressLine {
     if (progress.kind == Kind::Ended) {
       running_.erase(who);
       clear();
-      fmt::print(stderr, "{:<12} {} {:<14} {:>5} steps {:>8} images {:>6.1f} s\n", who,
-                 cleave::stage_name(progress.stage), progress.where, progress.done,
-                 progress.images, progress.seconds);
+      const auto what =
+          fmt::format("{} {}", cleave::stage_name(progress.stage), progress.where);
+      fmt::print(stderr, "{:<9} {:<29} {:>6} steps {:>8} images {:>7.1f} s\n", who, what,
+                 progress.done, progress.images, progress.seconds);
       return;
     }
     if (!live_) return;
