@@ -34,10 +34,12 @@ std::vector<DecisionId> measured() {
 
 struct Scene {
   at::ScalarType scalar;
+  std::uint64_t jitter;
   Net net;
 
-  explicit Scene(at::ScalarType type)
+  explicit Scene(at::ScalarType type, std::uint64_t jitter_of = 0)
       : scalar(type),
+        jitter(jitter_of),
         net({},
             {.channels = stored("state/stem.0.weight").size(0) / 3,
              .cells = 3,
@@ -50,18 +52,21 @@ struct Scene {
       at::Tensor weight = net.arena().named(entry.name);
       const auto theirs = stored("state/" + std::string(entry.name));
       REQUIRE(weight.sizes() == theirs.sizes());
-      weight.copy_(theirs);
+      weight.copy_(jittered(theirs, jitter, Stream(1).fork(entry.name)));
     }
   }
   [[nodiscard]] at::Tensor get(const std::string& name) const { return stored(name).to(scalar); }
-  [[nodiscard]] data::Batch batch() const { return {get("x"), stored("y")}; }
+  [[nodiscard]] data::Batch batch() const {
+    return {jittered(get("x"), jitter, Stream(2)), stored("y")};
+  }
   /// softmax of the file's alphas.
   [[nodiscard]] Mixture<Space> theta() const {
-    return Mixture<Space>::weighted(
-        {}, at::cat({get("alpha_normal"), get("alpha_reduce")}).softmax(1));
+    return Mixture<Space>::weighted({},
+                                    at::cat({get("alpha_normal"), get("alpha_reduce")}).softmax(1));
   }
-  [[nodiscard]] double tolerance() const { return scalar == at::kDouble ? 1e-9 : 1e-4; }
 };
+
+double tolerance(at::ScalarType type) { return type == at::kDouble ? 1e-9 : 1e-4; }
 
 }  // namespace
 
@@ -79,34 +84,32 @@ TEST_CASE("the DARTS supernet has exactly the public code's weights") {
 TEST_CASE("the DARTS supernet's logits are the public code's") {
   for (const auto type : {at::kDouble, at::kFloat}) {
     CAPTURE(at::toString(type));
-    const Scene scene(type);
-    CHECK(difference(scene.net.forward(scene.get("x"), scene.theta()), stored("logits")) <
-          scene.tolerance());
+    check_reference<Scene>(type, {stored("logits")}, tolerance(type), [](Scene& scene) {
+      return std::vector{scene.net.forward(scene.batch().images, scene.theta())};
+    });
   }
 }
 
 TEST_CASE("soft gradient distances on the DARTS space are the public code's") {
+  std::vector<at::Tensor> theirs;
+  for (const auto edge : measured())
+    theirs.push_back(stored(fmt::format("distance_soft/{}", edge.index())));
+  REQUIRE(theirs.size() >= 6);
   for (const auto type : {at::kDouble, at::kFloat}) {
     CAPTURE(at::toString(type));
-    Scene scene(type);
-    SplitMemory memory;
-    const SplitScene<Net> stage(
-        scene.net, measured(), 2,
-        {[&](Stream) { return scene.theta(); }, [&](Stream) { return scene.batch(); }}, memory,
-        Stream(2));
-    const split::GradientMatching<PaddedCosine, graph::ReferenceDarts, split::LeastWithinDistance,
-                                  split::FixedRepeats>
-        criterion{.repeats = {1}, .probe = Probe::Soft};
-    const auto outcome = criterion(stage);
-    REQUIRE(outcome.evidence.size() == measured().size());
-    CHECK(outcome.evidence.size() >= 6);
-    for (const auto& seen : outcome.evidence) {
-      CAPTURE(seen.decision.index());
-      const auto theirs =
-          matrix(stored(fmt::format("distance_soft/{}", seen.decision.index())));
-      const Eigen::MatrixXd ours = 1.0 - seen.similarity.array();
-      CHECK((ours - theirs).cwiseAbs().maxCoeff() <
-            scene.tolerance() * theirs.cwiseAbs().maxCoeff());
-    }
+    check_reference<Scene>(type, theirs, tolerance(type), [](Scene& scene) {
+      SplitMemory memory;
+      const SplitScene<Net> stage(
+          scene.net, measured(), 2,
+          {[&](Stream) { return scene.theta(); }, [&](Stream) { return scene.batch(); }}, memory,
+          Stream(2));
+      const split::GradientMatching<PaddedCosine, graph::ReferenceDarts, split::LeastWithinDistance,
+                                    split::FixedRepeats>
+          criterion{.repeats = {1}, .probe = Probe::Soft};
+      const auto outcome = criterion(stage);
+      std::vector<at::Tensor> distances;
+      for (const auto& seen : outcome.evidence) distances.push_back(1 - tensor(seen.similarity));
+      return distances;
+    });
   }
 }
