@@ -133,6 +133,11 @@ TEST_CASE("a folder belongs to one process; a dead owner's lock stops nobody") {
   CHECK_NOTHROW(archive::FolderLock(folder.path()));
   CHECK_THAT(content(folder.path() / "lock"), Contains(fmt::format("process {}", ::getpid())));
   CHECK_THROWS_AS(archive::FolderLock(folder.path() / "absent"), IoError);
+  {
+    const archive::FolderLock mine(folder.path());
+    std::ofstream(folder.path() / "lock") << "somebody\x1b[2J else";  // an escape for the terminal
+    CHECK_THROWS_WITH(archive::FolderLock(folder.path()), Contains("is in use by somebody; let"));
+  }
   ::close(ready[0]);
   ::close(ready[1]);
 }

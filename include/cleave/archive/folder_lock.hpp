@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cleave/core/error.hpp>
@@ -63,10 +64,12 @@ class FolderLock {
     std::strftime(when.data(), when.size(), "%Y-%m-%d %H:%M:%S UTC", &parts);
     return fmt::format("process {} on {} since {}", ::getpid(), host.data(), when.data());
   }
+  /// What the lock file says, as far as it is plain text: it ends up on somebody's terminal.
   [[nodiscard]] std::string content() const {
     std::array<char, 512> text{};
     const auto count = ::pread(file_, text.data(), text.size() - 1, 0);
-    return count > 0 ? std::string(text.data(), static_cast<std::size_t>(count)) : std::string();
+    auto* end = text.data() + std::max<ssize_t>(count, 0);
+    return {text.data(), std::find_if(text.data(), end, [](char c) { return c < ' ' || c > '~'; })};
   }
 
   int file_ = -1;
