@@ -12,10 +12,12 @@ find_program(CLEAVE_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++
 # All programs of the label core, for a build that needs no others.
 add_custom_target(core_tests)
 
-# cleave_core_test(NAME <name> SOURCES <file>...)
+# cleave_core_test(NAME <name> SOURCES <file>...): compiled as one unit, since reading and
+# instantiating what the files share takes most of the time.
 function(cleave_core_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
   add_executable(${arg_NAME} ${arg_SOURCES})
+  set_target_properties(${arg_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
   target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_test_support cleave_test_main)
   add_dependencies(core_tests ${arg_NAME})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/core/Tensor.h>
+#include <torch/cuda.h>
 
 #include <cleave/core/error.hpp>
 #include <cleave/engine/deterministic.hpp>

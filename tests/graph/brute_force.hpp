@@ -11,6 +11,12 @@
 
 namespace brute_force {
 
+/// All n vertices equally alike.
+inline cleave::graph::SimilarityMatrix constant(std::size_t n, double value) {
+  const auto size = static_cast<Eigen::Index>(n);
+  return cleave::graph::SimilarityMatrix(Eigen::MatrixXd::Constant(size, size, value));
+}
+
 struct Best {
   double cut = std::numeric_limits<double>::infinity();
   cleave::graph::Groups groups;

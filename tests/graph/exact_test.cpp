@@ -9,6 +9,7 @@
 
 #include "brute_force.hpp"
 
+using brute_force::constant;
 using cleave::Stream;
 using cleave::ValueError;
 using cleave::testing::check_partitioner;
@@ -25,11 +26,6 @@ std::string refusal(const Policy& policy, const SimilarityMatrix& similarity, st
   } catch (const ValueError& error) {
     return error.what();
   }
-}
-
-SimilarityMatrix constant(std::size_t n, double value) {
-  return SimilarityMatrix(
-      Eigen::MatrixXd::Constant(static_cast<Eigen::Index>(n), static_cast<Eigen::Index>(n), value));
 }
 
 /// Vertex v belongs to block v mod blocks; 0.9 within a block, 0.1 across, plus small noise.

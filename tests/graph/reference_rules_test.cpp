@@ -5,18 +5,13 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "brute_force.hpp"
+
+using brute_force::constant;
 using cleave::Stream;
 using cleave::ValueError;
 using cleave::testing::check_partitioner;
 using namespace cleave::graph;
-
-namespace {
-
-SimilarityMatrix constant(Eigen::Index n, double value) {
-  return SimilarityMatrix(Eigen::MatrixXd::Constant(n, n, value));
-}
-
-}  // namespace
 
 TEST_CASE("the reference rules give the groups and scores of the public code in every case") {
   const auto path = cleave::testing::fixture_path("cuts.json");

@@ -10,6 +10,7 @@
 using namespace cleave;
 using namespace cleave::space;
 using Catch::Matchers::Contains;
+using cleave::testing::replaced;
 
 namespace {
 
@@ -19,10 +20,6 @@ const std::string published =
     "('dil_conv_3x3', 2)], normal_concat=[2, 3, 4, 5], reduce=[('max_pool_3x3', 0), "
     "('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), "
     "('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], reduce_concat=[2, 3, 4, 5])";
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  return text.replace(text.find(from), from.size(), to);
-}
 
 /// Uniform weights, 1/n over the allowed options of every edge.
 template <class S>

@@ -7,12 +7,9 @@
 using namespace cleave;
 using namespace cleave::space;
 using Catch::Matchers::Contains;
+using cleave::testing::replaced;
 
 namespace {
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  return text.replace(text.find(from), from.size(), to);
-}
 
 Architecture<Ofa> largest() {
   Architecture<Ofa> architecture;

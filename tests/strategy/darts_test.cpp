@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <torch/nn/utils/clip_grad.h>
+#include <torch/optim.h>
 #include <vector>
 
 using namespace cleave;

@@ -113,7 +113,7 @@ TEST_CASE("as the temperature falls a sample becomes the heaviest option alone")
   for (std::uint64_t i = 0; i < 50; ++i) {
     const auto noise = Snas::noise(f.state, Stream(4).fork(i));
     const auto heaviest = (f.state.alpha.detach() + noise).argmax(1);
-    const auto one_hot = torch::one_hot(heaviest, 5).to(at::kDouble);
+    const auto one_hot = at::one_hot(heaviest, 5).to(at::kDouble);
     CHECK(apart(f.drawn(i), one_hot) < 1e-3);
   }
   // As it rises all options weigh the same.
@@ -294,7 +294,7 @@ TEST_CASE("the dominant eigenvalue of the Hessian in alpha is that of the whole 
       columns.push_back((gradient_at(alpha + shift) - gradient_at(alpha - shift)).flatten() / 2e-4);
     }
     auto hessian = torch::stack(columns, 1);
-    hessian = hessian.index({present}).index({torch::indexing::Slice(), present});
+    hessian = hessian.index({present}).index({at::indexing::Slice(), present});
     const auto values = at::linalg_eigvalsh((hessian + hessian.t()) / 2);
     const at::Tensor largest = values.index({values.abs().argmax()});
     CHECK(found == Approx(largest.item<double>()).epsilon(1e-3));

@@ -7,6 +7,7 @@
 #include <cleave_test.hpp>
 #include <fstream>
 #include <iterator>
+#include <torch/csrc/jit/serialization/pickle.h>
 #include <vector>
 
 using namespace cleave;
@@ -54,7 +55,7 @@ TEST_CASE("elastic kernels: filters, outputs and gradients are the public code's
   std::ifstream file(path, std::ios::binary);
   REQUIRE(file);
   const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-  const auto numbers = torch::pickle_load(bytes).toGenericDict();
+  const auto numbers = torch::jit::pickle_load(bytes).toGenericDict();
   const auto get = [&](const std::string& name) { return numbers.at(name).toTensor(); };
   const auto close = [](const at::Tensor& a, const at::Tensor& b) {
     return torch::allclose(a, b, 1e-9, 1e-9);

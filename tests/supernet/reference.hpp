@@ -12,6 +12,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <torch/csrc/jit/serialization/pickle.h>
 #include <vector>
 
 namespace cleave::testing {
@@ -26,7 +27,7 @@ inline std::vector<char> bytes_of(const std::string& name) {
 /// The tensors of a reference file, by name.
 using TensorFile = c10::Dict<c10::IValue, c10::IValue>;
 inline TensorFile read_tensors(const std::string& name) {
-  return torch::pickle_load(bytes_of(name)).toGenericDict();
+  return torch::jit::pickle_load(bytes_of(name)).toGenericDict();
 }
 
 /// Largest difference, relative to the largest magnitude of the reference.

@@ -25,7 +25,7 @@ struct Reference {
 
   Reference()
       : facts(nlohmann::json::parse(bytes_of("nasbench201.json"))),
-        tensors(torch::pickle_load(bytes_of("nasbench201.pt")).toGenericDict()) {}
+        tensors(torch::jit::pickle_load(bytes_of("nasbench201.pt")).toGenericDict()) {}
 
   [[nodiscard]] at::Tensor operator[](const std::string& name) const {
     return tensors.at(name).toTensor();

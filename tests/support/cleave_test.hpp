@@ -33,4 +33,9 @@ inline std::optional<std::filesystem::path> data_path(const std::string& name) {
   return path;
 }
 
+/// The text with the first `from` in it exchanged.
+inline std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
 }  // namespace cleave::testing

@@ -10,10 +10,6 @@ using namespace cleave::tabular;
 
 namespace {
 
-void check_part(const std::string& text, const std::string& part) {
-  CHECK(part_of(text, part) == part);
-}
-
 const std::string row0 =
     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|"
     "skip_connect~2|";

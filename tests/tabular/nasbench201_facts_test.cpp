@@ -14,10 +14,6 @@ using namespace cleave::tabular;
 
 namespace {
 
-void check_part(const std::string& text, const std::string& part) {
-  CHECK(part_of(text, part) == part);
-}
-
 /// The table and the path of its CSV; empty after saying that the data are absent.
 struct Real {
   std::filesystem::path csv;

@@ -11,10 +11,6 @@ using namespace cleave::tabular;
 
 namespace {
 
-void check_part(const std::string& text, const std::string& part) {
-  CHECK(part_of(text, part) == part);
-}
-
 constexpr NasBench201Column c10_test{DataSetName::Cifar10, Metric::TestAccuracy};
 constexpr NasBench201Column c10_seed2{DataSetName::Cifar10, Metric::ValidationSeed2};
 constexpr NasBench201Column in16_val{DataSetName::ImageNet16, Metric::ValidationAccuracy};

@@ -11,7 +11,7 @@ namespace {
 using List = std::vector<double>;
 
 /// Few distinct values, so that ties are common; sometimes infinities.
-List random_list(std::size_t n, std::uint64_t distinct, Stream& stream) {
+List with_infinities(std::size_t n, std::uint64_t distinct, Stream& stream) {
   List values(n);
   for (auto& value : values) value = static_cast<double>(stream.below(distinct)) - 3;
   if (stream.below(8) == 0) values[stream.below(n)] = std::numeric_limits<double>::infinity();
@@ -80,8 +80,8 @@ TEST_CASE("tau-b and rho equal their definitions on random lists with ties") {
   std::size_t undefined = 0;
   for (int trial = 0; trial < 3000; ++trial) {
     const std::size_t n = 2 + stream.below(trial < 2000 ? 12 : 90);
-    const auto x = random_list(n, 1 + stream.below(2 * n), stream);
-    const auto y = random_list(n, 1 + stream.below(2 * n), stream);
+    const auto x = with_infinities(n, 1 + stream.below(2 * n), stream);
+    const auto y = with_infinities(n, 1 + stream.below(2 * n), stream);
     const double slow = slow_tau_b(x, y);
     INFO("trial " << trial << ", n " << n);
     if (std::isnan(slow)) {
@@ -109,8 +109,8 @@ TEST_CASE("known values of tau-b and rho") {
 TEST_CASE("rank correlations are symmetric, and see order only") {
   Stream stream(6);
   for (int trial = 0; trial < 200; ++trial) {
-    const auto x = random_list(40, 20, stream);
-    const auto y = random_list(40, 20, stream);
+    const auto x = with_infinities(40, 20, stream);
+    const auto y = with_infinities(40, 20, stream);
     auto cubed = x;
     for (auto& value : cubed) value = value * value * value + 7;
     auto negative = x;

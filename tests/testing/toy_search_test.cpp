@@ -1,5 +1,3 @@
-#include <torch/torch.h>
-
 #include <cleave/data/digits.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/split/gradient_matching.hpp>

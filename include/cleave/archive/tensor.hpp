@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cleave/archive/codecs.hpp>
 #include <cleave/archive/shapes.hpp>
+#include <cleave/torch.hpp>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -36,7 +35,7 @@ struct Codec<at::Tensor> {
       from.fail("a tensor " + shape_of(value).text(), shape.text());
     if (shape.scalar == TensorShape::undefined) return;
     const auto data = from.bytes(shape.bytes);
-    const auto there = torch::empty(shape.sizes, static_cast<at::ScalarType>(shape.scalar));
+    const auto there = at::empty(shape.sizes, static_cast<at::ScalarType>(shape.scalar));
     if (!data.empty()) std::memcpy(there.mutable_data_ptr(), data.data(), data.size());
     if (!value.defined()) {
       value = there;

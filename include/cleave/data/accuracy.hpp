@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
+#include <cleave/torch.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/strategy/concept.hpp>
+#include <cleave/torch.hpp>
 #include <optional>
 #include <span>
 #include <string>

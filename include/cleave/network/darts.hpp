@@ -75,7 +75,7 @@ class Darts {
     }
     classifier_ = supernet::Linear::declare(arena_, "classifier", WeightGroup::shared(), last,
                                             sizes.classes);
-    const auto options = torch::TensorOptions(sizes.device).dtype(sizes.scalar);
+    const auto options = at::TensorOptions(sizes.device).dtype(sizes.scalar);
     arena_.build(options, stream);
     statistics_.build(options);
   }
@@ -191,7 +191,7 @@ class Darts {
     if (p <= 0) return {};
     auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.seed());
     const auto edges = static_cast<std::int64_t>(cells_.size() * edge_count);
-    return torch::rand({edges, images.size(0), 1, 1, 1}, generator, torch::TensorOptions(at::kFloat))
+    return at::rand({edges, images.size(0), 1, 1, 1}, generator, at::TensorOptions(at::kFloat))
         .ge(p)
         .to(images.options())
         .div_(1 - p)

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <torch/cuda.h>
 #include <vector>
 
 namespace cleave::network {
@@ -62,7 +63,7 @@ struct LatencyTable {
     const MobileNet net(network, at::TensorOptions(on).dtype(at::kFloat), Stream(1));
     const auto size = static_cast<std::int64_t>(network.image);
     const auto images =
-        torch::zeros({static_cast<std::int64_t>(batch),
+        at::zeros({static_cast<std::int64_t>(batch),
                       static_cast<std::int64_t>(network.image_channels), size, size},
                      at::TensorOptions(on));
     const at::NoGradGuard no_grad;

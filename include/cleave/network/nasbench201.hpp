@@ -40,7 +40,7 @@ class NasBench201 {
     last_norm_ = declare_norm("lastact.0", channels);
     classifier_ = supernet::Linear::declare(arena_, "classifier", WeightGroup::shared(), channels,
                                             config.classes);
-    const auto options = torch::TensorOptions(config.device).dtype(config.scalar);
+    const auto options = at::TensorOptions(config.device).dtype(config.scalar);
     arena_.build(options, stream);
     statistics_.build(options);
   }

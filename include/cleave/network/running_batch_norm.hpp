@@ -19,8 +19,8 @@ class RunningStatistics {
     channels_.push_back({place, channels});
     return place;
   }
-  void build(torch::TensorOptions options) {
-    flat_ = torch::zeros({size_}, options);
+  void build(at::TensorOptions options) {
+    flat_ = at::zeros({size_}, options);
     for (const auto& [place, channels] : channels_)
       flat_.narrow(0, place + channels, channels).fill_(1.0);
   }

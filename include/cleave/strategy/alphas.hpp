@@ -37,7 +37,7 @@ template <SearchSpace Space>
         any = true;
       }
   if (!any) return at::zeros({1}, alpha.options().requires_grad(false));
-  return torch::tensor(mask).view(alpha.sizes()).to(alpha.options().requires_grad(false));
+  return at::tensor(mask).view(alpha.sizes()).to(alpha.options().requires_grad(false));
 }
 
 /// Alphas drawn from N(mean, deviation^2), and optimisers at rest.
@@ -47,7 +47,7 @@ template <MixtureSupernet Net>
   using Space = typename Net::Space;
   std::vector<double> draws(Space::decision_count * max_options<Space>);
   for (auto& draw : draws) draw = mean + deviation * stream.normal();
-  const auto table = torch::tensor(draws, torch::kDouble)
+  const auto table = at::tensor(draws, at::kDouble)
                          .view({static_cast<std::int64_t>(Space::decision_count), -1})
                          .to(net.arena().values().options())
                          .set_requires_grad(true);

@@ -89,7 +89,7 @@ struct GatePairs {
     std::vector<float> open(S::decision_count * max_options<S>, 0.0F);
     for (std::size_t d = 0; d < S::decision_count; ++d)
       open[d * max_options<S> + of[d].first.index()] = 1.0F;
-    return torch::tensor(open).view({static_cast<std::int64_t>(S::decision_count), -1}).to(options);
+    return at::tensor(open).view({static_cast<std::int64_t>(S::decision_count), -1}).to(options);
   }
 
   /// Both options of each pair active, weighed by the gates.
@@ -108,7 +108,7 @@ struct GatePairs {
       numbers.push_back(static_cast<std::int64_t>(open.index()));
       numbers.push_back(static_cast<std::int64_t>(shut.index()));
     }
-    return torch::tensor(numbers, torch::kLong).view({-1, 2}).to(device);
+    return at::tensor(numbers, at::kLong).view({-1, 2}).to(device);
   }
 
   /// dL/dalpha [decision_count, max_options] from gate gradients of that shape: for a pair (a, b)

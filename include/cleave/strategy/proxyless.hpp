@@ -139,7 +139,7 @@ struct Proxyless {
     const auto options = net.arena().values().options();
     if constexpr (requires { net.option_macs(); }) {
       const auto [table, fixed] = net.option_macs();
-      return {torch::tensor(table, torch::kDouble)
+      return {at::tensor(table, at::kDouble)
                   .view({static_cast<std::int64_t>(Space::decision_count), -1})
                   .to(options),
               fixed};

@@ -75,7 +75,7 @@ struct Snas {
   [[nodiscard]] static at::Tensor noise(const AlphaState& state, Stream stream) {
     std::vector<double> draws(static_cast<std::size_t>(state.alpha.numel()));
     for (auto& draw : draws) draw = stream.gumbel();
-    return torch::tensor(draws, torch::kDouble)
+    return at::tensor(draws, at::kDouble)
         .view(state.alpha.sizes())
         .to(state.alpha.options().requires_grad(false));
   }

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cleave/strategy/concept.hpp>
 #include <cleave/strategy/optimisers.hpp>
+#include <cleave/torch.hpp>
 
 namespace cleave::strategy {
 

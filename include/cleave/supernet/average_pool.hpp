@@ -1,7 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
-
+#include <cleave/torch.hpp>
 #include <cstdint>
 
 namespace cleave::supernet {

@@ -82,7 +82,7 @@ class Darts {
       after_reduction = reduction;
     }
     classifier_ = Linear::declare(arena_, "classifier", unscored, last, config.classes);
-    arena_.build(torch::TensorOptions(config.device).dtype(config.scalar), stream);
+    arena_.build(at::TensorOptions(config.device).dtype(config.scalar), stream);
   }
 
   /// Throws `ValueError` for a mixture with an active option that the restriction left out, and for

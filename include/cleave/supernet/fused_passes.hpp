@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/Parallel.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <cleave/supernet/fused_buffers.hpp>
 #include <cleave/supernet/fused_isa.hpp>
 #include <cleave/supernet/operations.hpp>
+#include <cleave/torch.hpp>
 #include <cmath>
 #include <memory>
 #include <vector>

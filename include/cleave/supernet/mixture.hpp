@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <array>
 #include <cleave/space/restriction.hpp>
 #include <cleave/supernet/concept.hpp>
+#include <cleave/torch.hpp>
 #include <cstdint>
 #include <utility>
 #include <vector>

@@ -72,7 +72,7 @@ class NasBench201 {
     last_norm_ = BatchNorm::declare_affine(arena_, "lastact.0", unscored, channels);
     classifier_ =
         Linear::declare(arena_, "classifier", unscored, channels, config.classes);
-    arena_.build(torch::TensorOptions(config.device).dtype(config.scalar), stream);
+    arena_.build(at::TensorOptions(config.device).dtype(config.scalar), stream);
   }
 
   /// Throws `ValueError` for a mixture with an active option that the restriction left out.

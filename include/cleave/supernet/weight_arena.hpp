@@ -1,13 +1,13 @@
 #pragma once
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cleave/core/error.hpp>
 #include <cleave/core/ids.hpp>
 #include <cleave/core/random.hpp>
 #include <cleave/score/gradient_view.hpp>
+#include <cleave/torch.hpp>
 #include <cmath>
 #include <compare>
 #include <cstddef>
@@ -91,7 +91,7 @@ class WeightArena {
 
   /// Lays the weights out by group (declaration order inside a group), allocates, and draws fresh
   /// values. Weights get the same values for the same stream whatever else is declared.
-  void build(torch::TensorOptions options, const Stream& stream) {
+  void build(at::TensorOptions options, const Stream& stream) {
     order_.resize(specs_.size());
     for (std::size_t i = 0; i < order_.size(); ++i) order_[i] = i;
     std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
@@ -103,8 +103,8 @@ class WeightArena {
       total += specs_[i].count;
     }
     const auto plain = options.requires_grad(false);
-    flat_ = torch::zeros({total}, plain);
-    grads_ = torch::zeros({total}, plain);
+    flat_ = at::zeros({total}, plain);
+    grads_ = at::zeros({total}, plain);
     weights_.reserve(specs_.size());
     for (const auto& spec : specs_)
       weights_.push_back(view(flat_, spec).set_requires_grad(true));
@@ -115,14 +115,14 @@ class WeightArena {
 
   /// Draws fresh values (a restart); gradients become zero.
   void reset(const Stream& stream) {
-    torch::NoGradGuard no_grad;
+    at::NoGradGuard no_grad;
     for (std::size_t i = 0; i < specs_.size(); ++i) {
       const auto& spec = specs_[i];
       auto target = flat_.narrow(0, spec.offset, spec.count);
       if (spec.initialiser.bound > 0) {
         // Drawn on the host, so that a run starts from the same weights on every device.
         auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.fork(spec.name).seed());
-        auto fresh = torch::empty({spec.count}, torch::kDouble);
+        auto fresh = at::empty({spec.count}, at::kDouble);
         fresh.uniform_(-spec.initialiser.bound, spec.initialiser.bound, generator);
         target.copy_(fresh);
       } else if (spec.initialiser.identity) {
@@ -241,7 +241,7 @@ class WeightArena {
   /// of one tensor, it takes the first channels (dimensions 0 and 1) and the centre of a kernel (the
   /// rest). Weights that the parent lacks or holds smaller stay. Returns how many were copied.
   std::size_t inherit(const WeightArena& parent, const at::Tensor& from, const at::Tensor& to) const {
-    torch::NoGradGuard no_grad;
+    at::NoGradGuard no_grad;
     std::unordered_map<std::string_view, const Spec*> known;
     for (const auto& spec : parent.specs_) known.emplace(spec.name, &spec);
     std::size_t copied = 0;
