@@ -2,6 +2,7 @@
 
 #include <cleave/supernet/fused_node.hpp>
 #include <cstdint>
+#include <type_traits>
 
 namespace cleave::supernet::fused {
 
@@ -65,17 +66,20 @@ struct Kernels {
 namespace cleave::supernet::fused {
 
 /// The widest loops this machine has whose vectors the channels fill; null when even the narrowest
-/// do not fit (an odd number of channels).
+/// do not fit (an odd number of channels). Double, which is for checking, has the narrowest only:
+/// each more would cost every program that includes this a second to compile.
 template <class T>
 [[nodiscard]] inline const Kernels<T>* kernels_for(std::int64_t channels) {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      channels % avx512::kernels<T>.lanes == 0)
-    return &avx512::kernels<T>;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      channels % avx2::kernels<T>.lanes == 0)
-    return &avx2::kernels<T>;
+  if constexpr (std::is_same_v<T, float>) {
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        channels % avx512::kernels<T>.lanes == 0)
+      return &avx512::kernels<T>;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        channels % avx2::kernels<T>.lanes == 0)
+      return &avx2::kernels<T>;
+  }
 #endif
   return channels % baseline::kernels<T>.lanes == 0 ? &baseline::kernels<T> : nullptr;
 }
