@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/version.h>
 
 #include <cleave/version.hpp>
 #include <map>
