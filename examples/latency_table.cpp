@@ -28,7 +28,7 @@ struct Options {
 double whole(const cleave::space::MobileNetwork& network, const Options& o, at::Device device) {
   const cleave::network::MobileNet net(network, at::TensorOptions(device), cleave::Stream(1));
   const auto size = static_cast<std::int64_t>(network.image);
-  const auto images = torch::zeros({static_cast<std::int64_t>(o.batch), 3, size, size}).to(device);
+  const auto images = at::zeros({static_cast<std::int64_t>(o.batch), 3, size, size}).to(device);
   const at::NoGradGuard no_grad;
   std::vector<double> times;
   for (std::size_t r = 0; r < o.repeats + 1; ++r) {
