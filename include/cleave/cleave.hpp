@@ -130,3 +130,4 @@
 #include <cleave/supernet/proxyless.hpp>
 #include <cleave/supernet/residual_block.hpp>
 #include <cleave/supernet/weight_arena.hpp>
+#include <cleave/torch.hpp>
