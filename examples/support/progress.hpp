@@ -1,7 +1,9 @@
 #pragma once
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cleave/engine/events.hpp>
 #include <cstdio>
@@ -42,13 +44,19 @@ class ProgressLine {
     drawn_ = now;
     std::string line;
     for (const auto& [name, text] : running_) line += (line.empty() ? "" : "  |  ") + text;
-    if (line.size() > width) line.resize(width);
+    if (const auto most = width(); line.size() > most) line.resize(most);
     fmt::print(stderr, "\r\x1b[K{}", line);
     std::fflush(stderr);
   }
 
  private:
-  static constexpr std::size_t width = 110;
+  /// Columns that a line may take: one that wraps could not be wiped again.
+  static std::size_t width() {
+    winsize size{};
+    constexpr std::size_t most = 140;
+    const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return known ? std::min<std::size_t>(size.ws_col - 1U, most) : 79;
+  }
 
   static std::string describe(const std::string& who, const cleave::Progress& p) {
     const double rate = p.seconds > 0 ? static_cast<double>(p.done) / p.seconds : 0;
