@@ -39,12 +39,31 @@ function(cleave_torch_test)
   set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT OMP_NUM_THREADS=1)
 endfunction()
 
-# cleave_example(NAME <name> SOURCE <file> [TORCH] [ARGS <arg>...] [EXPECT <regex>] [FAILS]
+find_program(CLEAVE_PYTHON python3 DOC "Python, for tests that run programs more than once")
+
+# cleave_run_test(NAME <name> TARGET <target> EXPECT <regex> [FAILS] [TWICE] [ARGS <arg>...]
+#                 [LABELS <label>...])
+# A test that runs a program, looks for the expression in its output, and wants it to succeed, or
+# with FAILS to fail. TWICE: a second run must say and find the same. `{out}` in an argument
+# becomes a folder of the run's own.
+function(cleave_run_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "FAILS;TWICE" "NAME;TARGET;EXPECT" "ARGS;LABELS")
+  if(arg_TWICE AND NOT arg_FAILS AND CLEAVE_PYTHON)
+    set(runner ${CLEAVE_PYTHON} ${PROJECT_SOURCE_DIR}/tests/soak/twice --expect ${arg_EXPECT})
+  else()
+    string(REPLACE "{out}" "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}-run" arg_ARGS "${arg_ARGS}")
+    set(runner ${CMAKE_COMMAND} "-DEXPECT=${arg_EXPECT}" -DFAILS=${arg_FAILS}
+               -P ${PROJECT_SOURCE_DIR}/cmake/run_example.cmake --)
+  endif()
+  add_test(NAME ${arg_NAME} COMMAND ${runner} $<TARGET_FILE:${arg_TARGET}> ${arg_ARGS})
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS "${arg_LABELS}")
+endfunction()
+
+# cleave_example(NAME <name> SOURCE <file> [TORCH] [EXPECT <regex> [ARGS <arg>...] [FAILS] [TWICE]]
 #                [LABELS <label>...])
-# With EXPECT, ctest runs the program, looks for the expression in its output, and wants it to
-# succeed, or with FAILS to fail.
+# With EXPECT, ctest runs it (cleave_run_test).
 function(cleave_example)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH;FAILS" "NAME;SOURCE;EXPECT" "ARGS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "TORCH;FAILS;TWICE" "NAME;SOURCE;EXPECT" "ARGS;LABELS")
   if(arg_TORCH AND NOT CLEAVE_TORCH)
     return()
   endif()
@@ -55,11 +74,14 @@ function(cleave_example)
     target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_warnings)
   endif()
   if(arg_EXPECT AND CLEAVE_TESTS)
-    add_test(NAME example_${arg_NAME}
-             COMMAND ${CMAKE_COMMAND} "-DEXPECT=${arg_EXPECT}" -DFAILS=${arg_FAILS} -P
-                     ${PROJECT_SOURCE_DIR}/cmake/run_example.cmake -- $<TARGET_FILE:${arg_NAME}>
-                     ${arg_ARGS})
-    set_tests_properties(example_${arg_NAME} PROPERTIES LABELS "example;${arg_LABELS}")
+    set(how)
+    foreach(option IN ITEMS FAILS TWICE)
+      if(arg_${option})
+        list(APPEND how ${option})
+      endif()
+    endforeach()
+    cleave_run_test(NAME example_${arg_NAME} TARGET ${arg_NAME} EXPECT "${arg_EXPECT}" ${how}
+                    ARGS ${arg_ARGS} LABELS example ${arg_LABELS})
   endif()
 endfunction()
 
