@@ -36,7 +36,11 @@ function(cleave_torch_test)
   target_compile_options(${arg_NAME} PRIVATE ${cleave_torch_options})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
   # One thread each: the networks of the tests are so small that threads only wait for each other.
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT OMP_NUM_THREADS=1)
+  # Under the sanitizers: LibTorch keeps what it allocates once until the end (leaks of ours are found
+  # in the core tests), and oneDNN has its own ways with memory.
+  set(environment OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0
+                  TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp)
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT "${environment}")
 endfunction()
 
 find_program(CLEAVE_PYTHON python3 DOC "Python, for tests that run programs more than once")

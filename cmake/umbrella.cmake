@@ -5,13 +5,13 @@
 #   testing/   for test programs, whose authors include what they check
 #   *_json     nlohmann/json.hpp alone takes as long to read as all of core.hpp
 #   *_bytes    data that another header embeds
+#   graph/spectral.hpp  Eigen's eigenvalue solver, a tenth of what a search program takes to compile
 #   data/image_{decoder,folder}  cleave::image_folder, which needs libraries that cleave does not
-# and graph/spectral.hpp from core.hpp alone: Eigen's eigenvalue solver takes a second to compile.
 
 cmake_minimum_required(VERSION 3.24)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH cleave_root)
 include(${CMAKE_CURRENT_LIST_DIR}/CleaveHeaders.cmake)
-set(left_out "^(testing/|core.hpp$|cleave.hpp$|fwd.hpp$)|_json.hpp$|_bytes.hpp$")
+set(left_out "^(testing/|graph/spectral.hpp$|core.hpp$|cleave.hpp$|fwd.hpp$)|_json.hpp$|_bytes.hpp$")
 
 file(GLOB_RECURSE headers RELATIVE ${cleave_root}/include/cleave
      ${cleave_root}/include/cleave/*.hpp)
@@ -20,7 +20,6 @@ list(REMOVE_ITEM headers ${cleave_image_headers})
 list(SORT headers)
 cleave_sort_headers("${headers}" core torch)
 
-# The umbrella of everything may reach what the light one leaves out.
 function(umbrella file wanted)
   set(path ${cleave_root}/include/cleave/${file})
   file(READ ${path} text)
@@ -45,8 +44,5 @@ function(umbrella file wanted)
 cmake/umbrella.cmake`, or name the header among those left out there")
 endfunction()
 
-set(heavy graph/spectral.hpp)
-set(light ${core})
-list(REMOVE_ITEM light ${heavy})
-umbrella(core.hpp "${light}")
-umbrella(cleave.hpp "core.hpp;${heavy};${torch}")
+umbrella(core.hpp "${core}")
+umbrella(cleave.hpp "core.hpp;${torch}")

@@ -1,11 +1,11 @@
 #pragma once
 
-/// All of cleave. Reading LibTorch takes a compiler about eight seconds, so a program that uses a
-/// part may prefer that part's headers; cleave/core.hpp is the part without LibTorch. The list is
+/// All of cleave but what only some need and all would wait for: JSON readers, image folders and
+/// graph/spectral.hpp. Reading LibTorch takes a compiler about eight seconds, so a program that uses
+/// a part may prefer that part's headers; cleave/core.hpp is the part without LibTorch. The list is
 /// checked, and rewritten, by cmake/umbrella.cmake.
 
 #include <cleave/core.hpp>
-#include <cleave/graph/spectral.hpp>
 #include <cleave/archive/codecs.hpp>
 #include <cleave/archive/describe.hpp>
 #include <cleave/archive/file.hpp>

@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-// Searches side by side in threads of one program, as the demo runs them. scripts/sanitize builds
-// this file under the thread sanitizer too.
+// Searches side by side in threads of one program, as the demo runs them. scripts/test builds
+// this file under the sanitizers too.
 
 using namespace cleave;
 

@@ -21,8 +21,8 @@ namespace cleave::graph {
 /// Deterministic without the stream; ties among the refined starts go to the smallest canonical
 /// groups. Quality on random matrices is measured in benchmarks/graph (docs/performance.md).
 /// O(directions n^3) time. Throws `ValueError` for 0 groups, more groups than vertices, or 0
-/// directions. This header alone needs Eigen's eigenvalue module, which costs seconds to compile;
-/// cleave/core.hpp leaves it out.
+/// directions. This header alone needs Eigen's eigenvalue module, which costs seconds to compile:
+/// cleave/core.hpp and cleave/cleave.hpp leave it out.
 struct Spectral {
   static constexpr std::string_view name = "spectral";
 
