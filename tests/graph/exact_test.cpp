@@ -209,7 +209,8 @@ TEST_CASE("extreme magnitudes neither overflow nor vanish") {
 
 TEST_CASE("what the exact policies cannot do is refused with the reason") {
   CHECK(refusal(ExactBalanced{}, constant(13, 1.0), 2) ==
-        "exact_balanced: 13 vertices, at most 12 are possible (use Spectral)");
+        "exact_balanced: 13 vertices, at most 12 are possible (use Spectral, "
+        "graph/spectral.hpp)");
   CHECK(refusal(ExactBalanced{}, constant(3, 1.0), 4) ==
         "exact_balanced: 4 groups of 3 vertices, 1 to 3 are possible");
   CHECK(refusal(ExactBalanced{}, constant(3, 1.0), 0) ==
@@ -219,7 +220,8 @@ TEST_CASE("what the exact policies cannot do is refused with the reason") {
   CHECK(refusal(ExactTwoWay{}, constant(1, 1.0), 2) ==
         "exact_two_way: 1 vertices, at least 2 are needed");
   CHECK(refusal(ExactTwoWay{}, constant(25, 1.0), 2) ==
-        "exact_two_way: 25 vertices, at most 24 are possible (use Spectral or GlobalMinCut)");
+        "exact_two_way: 25 vertices, at most 24 are possible (use Spectral, "
+        "graph/spectral.hpp, or GlobalMinCut)");
   CHECK(refusal(ExactTwoWay{.min_size = 3}, constant(5, 1.0), 2) ==
         "exact_two_way: smaller group of 3 to 2 vertices, 5 vertices allow 1 to 2");
   CHECK(refusal(ExactTwoWay{.min_size = 0}, constant(5, 1.0), 2) ==

@@ -21,8 +21,9 @@ struct ExactBalanced {
 
   Partition operator()(const SimilarityMatrix& similarity, std::size_t groups, Stream&) const {
     if (similarity.size() > max_vertices)
-      throw ValueError(fmt::format("{}: {} vertices, at most {} are possible (use Spectral)", name,
-                                   similarity.size(), max_vertices));
+      throw ValueError(
+          fmt::format("{}: {} vertices, at most {} are possible (use Spectral, graph/spectral.hpp)",
+                      name, similarity.size(), max_vertices));
     check_group_count(name, similarity.size(), groups);
     Search search(similarity, groups);
     return Partition(similarity, search.run());

@@ -39,7 +39,8 @@ struct ExactTwoWay {
     check_two_groups(name, n, groups, 2);
     if (n > max_vertices)
       throw ValueError(
-          fmt::format("{}: {} vertices, at most {} are possible (use Spectral or GlobalMinCut)",
+          fmt::format("{}: {} vertices, at most {} are possible (use Spectral, graph/spectral.hpp, "
+                      "or GlobalMinCut)",
                       name, n, max_vertices));
     if (min_size == 0 || min_size > max_size || min_size > n / 2)
       throw ValueError(
