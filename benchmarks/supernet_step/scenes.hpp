@@ -67,9 +67,9 @@ struct Scene {
     const auto batch = [&](std::uint64_t seed) {
       auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
       return data::Batch{
-          torch::randn({size.batch, size.image_channels, size.pixels, size.pixels}, generator)
+          at::randn({size.batch, size.image_channels, size.pixels, size.pixels}, generator)
               .contiguous(format),
-          torch::randint(10, {size.batch}, generator, at::TensorOptions(at::kLong))};
+          at::randint(10, {size.batch}, generator, at::TensorOptions(at::kLong))};
     };
     step.weights = batch(1);
     step.search = batch(2);
@@ -84,7 +84,7 @@ struct Scene {
 /// Forward and backward, weights' gradients alone or those of alpha too.
 template <class Mixer>
 auto pass(Scene<Mixer>& scene, bool alpha_too) {
-  auto table = torch::full({6, 5}, 0.2).set_requires_grad(alpha_too);
+  auto table = at::full({6, 5}, 0.2).set_requires_grad(alpha_too);
   return [&scene, table] {
     scene.net.arena().gradients().zero_();
     scene.loss(scene.step.weights, table).backward();
@@ -126,7 +126,7 @@ auto probe_edge(Scene<Mixer>& scene) {
     memory.clear();
     const SplitScene<Net> stage(
         scene.net, {DecisionId(0)}, 2,
-        {[](Stream) { return Mixture<Space>::weighted({}, torch::full({6, 5}, 0.2)); },
+        {[](Stream) { return Mixture<Space>::weighted({}, at::full({6, 5}, 0.2)); },
          [&](Stream) { return scene.step.weights; }},
         memory, Stream(2));
     const split::GradientMatching<score::Cosine, graph::ExactBalanced, split::LowestNormalisedCut,
@@ -183,7 +183,7 @@ class Convolutions {
   void add(int times, std::int64_t batch, std::int64_t in, std::int64_t out, std::int64_t pixels,
            std::int64_t kernel, std::int64_t stride) {
     const auto make = [](at::IntArrayRef shape) {
-      return torch::randn(shape).contiguous(at::MemoryFormat::ChannelsLast);
+      return at::randn(shape).contiguous(at::MemoryFormat::ChannelsLast);
     };
     all_.push_back({times, make({batch, in, pixels, pixels}), make({out, in, kernel, kernel}),
                     make({batch, out, pixels / stride, pixels / stride}), stride});
