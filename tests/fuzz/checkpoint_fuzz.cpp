@@ -138,8 +138,8 @@ void network_file(Input input) {
 }
 
 void latencies(std::string_view text) {
-  const auto table = network::LatencyTable::from_json_text(text);
-  const auto again = network::LatencyTable::from_json_text(table.to_json().dump());
+  const auto table = network::latency_table_from_json_text(text);
+  const auto again = network::latency_table_from_json_text(network::to_json(table).dump());
   if (again.milliseconds != table.milliseconds || again.threads != table.threads) std::abort();
 }
 
