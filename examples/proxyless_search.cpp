@@ -4,21 +4,61 @@
 
 #include <cleave/strategy/proxyless.hpp>
 #include <cleave/supernet/proxyless.hpp>
+#include <utility>
+#include <variant>
 
 #include "support/mobile_search.hpp"
 
 namespace {
 
 using Space = cleave::space::Proxyless;
-using Update = cleave::strategy::GateGradient<cleave::strategy::AddLinear>;
+
+/// The update of alpha that `--alpha-by` names.
+struct Update {
+  using AddLinear = cleave::strategy::GateGradient<cleave::strategy::AddLinear>;
+  using MulLog = cleave::strategy::GateGradient<cleave::strategy::MulLog>;
+  static constexpr std::string_view name = "one of several";
+  std::variant<cleave::strategy::GateGradient<>, AddLinear, MulLog, cleave::strategy::Reinforce> by{};
+
+  void check(const cleave::strategy::OptionCosts& costs) const {
+    std::visit([&](const auto& update) { update.check(costs); }, by);
+  }
+  template <class... Arguments>
+  at::Tensor step(Arguments&&... arguments) const {
+    return std::visit(
+        [&](const auto& update) { return update.step(std::forward<Arguments>(arguments)...); }, by);
+  }
+  template <class F>
+  void fields(F&& field) const {
+    std::visit([&](const auto& update) {
+      field("by", update.name);
+      field("update", update);
+    }, by);
+  }
+};
 using Strategy = cleave::strategy::Proxyless<Update>;
 
-const example::Presets<example::MobileOptions> presets{
-    {"small", [](example::MobileOptions&) {}},
+struct Options : example::MobileOptions {
+  std::string alpha_by = "add-linear";
+};
+
+/// What --alpha-by says, with `reference` in the unit of costs; 0: costs do not matter.
+Update update_of(const std::string& alpha_by, double reference) {
+  if (alpha_by == "reinforce")
+    return {cleave::strategy::Reinforce{.tradeoff = reference > 0 ? -0.07 : 0.0,
+                                        .reference = reference > 0 ? reference : 1.0}};
+  if (reference == 0) return {};
+  if (alpha_by == "mul-log") return {Update::MulLog{.cost = {.reference = reference}}};
+  return {Update::AddLinear{.cost = {.reference = reference}}};
+}
+
+const example::Presets<Options> presets{
+    {"small", [](Options& o) { o.rate_scale = 0.4, o.network_rate = 0.02; }},  // docs/limits.md
     // The paper's recipe: 40 epochs of warm-up, splits at 80 and 120 of 160, 6 leaves.
     {"gm-proxyless",
-     [](example::MobileOptions& o) {
+     [](Options& o) {
        o.width = 1.0;
+       o.rate_scale = 1;
        o.split_epochs = {80, 120};
        o.groups = {2, 3};
        o.epochs = 40;
@@ -35,14 +75,29 @@ const example::Presets<example::MobileOptions> presets{
 int main(int argc, char** argv) {
   const auto options = example::read_options(
       argc, argv, "ProxylessNAS with gradient-matching splits", presets,
-      [](CLI::App& app, example::MobileOptions& o) { example::declare(app, o, presets); });
+      [](CLI::App& app, Options& o) {
+        example::declare(app, o, presets);
+        app.add_option("--alpha-by", o.alpha_by,
+                       "how alphas learn what networks cost: add-linear or mul-log (gate gradients), "
+                       "reinforce")
+            ->check(CLI::IsMember({"add-linear", "mul-log", "reinforce"}))
+            ->capture_default_str();
+      });
   return example::exit_code_of("proxyless_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("proxyless_search", options);
     Strategy strategy;
     strategy.weights.rate.first *= options.rate_scale;
     strategy.warm_up_rate.first *= options.rate_scale;
-    strategy.update.cost.weight = options.most_macs > 0 ? 0.1 : 0.0;
-    strategy.update.cost.reference = options.most_macs > 0 ? 1e6 * options.most_macs : 1e6;
+    if (options.most_latency > 0 && options.most_macs > 0)
+      throw cleave::ValueError("--most-macs and --most-latency: ProxylessNAS has one cost term");
+    double reference = 1e6 * options.most_macs;
+    if (options.most_latency > 0) {
+      strategy.cost = [&](const cleave::space::MobileNetwork& network) {
+        return 1e3 * program.latency(network);  // microseconds have positive logarithms
+      };
+      reference = 1e3 * options.most_latency;
+    }
+    strategy.update = update_of(options.alpha_by, reference);
     std::vector<cleave::DecisionId> blocks;
     for (std::size_t d = 0; d < Space::decision_count; ++d) blocks.emplace_back(d);
     program.run(strategy, blocks, cleave::Restart::None);

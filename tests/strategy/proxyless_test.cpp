@@ -99,7 +99,7 @@ TEST_CASE("two gated paths: shut gates change nothing; gate gradients are finite
   };
   const strategy::GateGradient<> update;
   const auto [value, gradient] =
-      update.gate_gradients(net, pairs, gates, Strategy::option_costs(net), material);
+      update.gate_gradients(net, pairs, gates, Strategy().option_costs(net), material);
   {
     const at::NoGradGuard no_grad;
     const auto alone = at::cross_entropy_loss(
@@ -230,36 +230,87 @@ TEST_CASE("two alphas that moved keep the probability they had together") {
   CHECK(apart.item<double>() == Approx(0.9));
 }
 
-TEST_CASE("over all paths, REINFORCE is the gradient of the expected reward, network and all") {
+TEST_CASE("over all pairs of paths, REINFORCE is the gradient of the expected reward, network and all") {
   const Chain net({}, {.scalar = at::kDouble}, Stream(1));
   const auto state = toy_alphas(net, 2);
   const auto alpha = state.alpha.detach().clone().set_requires_grad(true);
-  const auto chances = strategy::probabilities(state, alpha);
+  const auto probabilities = strategy::probabilities(state, alpha);
   const auto material = batch(20);
   const Restriction<Toy> all;
-  at::Tensor expected_loss;
-  at::Tensor expected_gradient = at::zeros_like(alpha.detach());
+  std::vector<at::Tensor> paths;
+  std::vector<at::Tensor> chances;
+  std::vector<at::Tensor> rewards;
   for (Count i = 0; i < all.count(); ++i) {
     const auto path = all.at(i);
-    const auto chosen = strategy::Reinforce::one_hot<Toy>(path, at::TensorOptions(at::kDouble));
-    const auto chance = chances.mul(chosen).sum(1).prod();
-    const auto loss = at::cross_entropy_loss(net.forward(material.images, net.context_of(path)),
-                                             material.labels).detach();
-    const auto part = chance.mul(loss);
-    expected_loss = expected_loss.defined() ? expected_loss.add(part) : part;
-    // Any baseline gives the same expectation.
-    expected_gradient.add_(strategy::Reinforce::path_gradient(chances.detach(), chosen,
-                                                              loss.neg().sub(0.7))
-                               .mul(chance.detach()));
+    paths.push_back(strategy::Reinforce::one_hot<Toy>(path, at::TensorOptions(at::kDouble)));
+    chances.push_back(probabilities.mul(paths.back()).sum(1).prod());
+    rewards.push_back(at::cross_entropy_loss(net.forward(material.images, net.context_of(path)),
+                                             material.labels).detach().neg());
   }
-  const auto exact = torch::autograd::grad({expected_loss}, {alpha})[0];
-  CHECK(torch::allclose(expected_gradient, exact, 1e-9, 1e-12));
+  const auto chance = at::stack(chances);
+  CHECK(chance.sum().item<double>() == Approx(1.0));
+  const auto exact =
+      torch::autograd::grad({chance.mul(at::stack(rewards)).sum().neg()}, {alpha})[0];
+  at::Tensor expected = at::zeros_like(exact);
+  for (std::size_t i = 0; i < paths.size(); ++i)
+    for (std::size_t j = 0; j < paths.size(); ++j)
+      expected.add_(strategy::Reinforce::gradient(probabilities.detach(),
+                                                  at::stack({paths[i], paths[j]}),
+                                                  at::stack({rewards[i], rewards[j]}))
+                        .mul(chances[i].detach().mul(chances[j].detach())));
+  CHECK(torch::allclose(expected, exact, 1e-9, 1e-12));
   CHECK(exact.abs().max().item<double>() > 1e-4);
+}
+
+namespace {
+
+/// A supernet whose paths are right on so many of 100 images: 0.2 for every block whose option is
+/// `best`, and more or less when the batch is easy or hard.
+struct Bandit : Chain {
+  using Chain::Chain;
+  static constexpr std::array<std::size_t, 3> best{2, 0, 3};
+  [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& path) const {
+    const at::Tensor ease = images.flatten()[0];
+    double right = 20 + ease.item<double>();
+    for (std::size_t d = 0; d < 3; ++d)
+      if (path[DecisionId(d)] == OptionSet{OptionId(best[d])}) right += 20;
+    const auto hits = at::arange(100, at::kDouble).lt(right).to(at::kDouble);
+    return at::stack({hits, 1 - hits}, 1);
+  }
+};
+static_assert(MixtureSupernet<Bandit>);
+
+}  // namespace
+
+TEST_CASE("REINFORCE finds the best option of every block, however easy batches are") {
+  at::set_num_threads(1);
+  const auto labels = at::zeros({100}, at::kLong);
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    CAPTURE(seed);
+    const Bandit net({}, {.scalar = at::kDouble}, Stream(seed));
+    const strategy::Adam adam{.rate = 0.03, .beta1 = 0, .weight_decay = 0};
+    const strategy::Reinforce update{.paths = 4};
+    auto state = strategy::start_alphas(net, {}, adam, 0.0, 1e-3, Stream(seed));
+    Stream ease(seed + 50);
+    for (std::uint64_t i = 0; i < 400; ++i) {
+      const data::Batch material{at::full({100, 1, 1, 1}, 20 * ease.uniform() - 10, at::kDouble),
+                                 labels};
+      const auto table = strategy::option_weights(state);
+      (void)update.step(net, state, adam, {at::zeros({3, 4}, at::kDouble), 1.0}, material, table,
+                        Stream(seed).fork(i));
+    }
+    const auto table = strategy::option_weights(state);
+    for (std::size_t d = 0; d < 3; ++d) CHECK(table[d * 4 + Bandit::best[d]] > 0.9);
+  }
+  const Bandit net({}, {.scalar = at::kDouble}, Stream(1));
+  CHECK_THROWS_WITH(
+      (strategy::Proxyless<strategy::Reinforce>{.update = {.paths = 1}}.start(net, Stream(1))),
+      Contains("1 paths per step, at least 2"));
 }
 
 TEST_CASE("what the options cost adds up to the networks' multiply-adds; cost terms and their pull") {
   Net net({}, config(), Stream(1));
-  const auto costs = Strategy::option_costs(net);
+  const auto costs = Strategy().option_costs(net);
   Stream stream(3);
   for (int i = 0; i < 5; ++i) {
     const auto path = Restriction<Space>().sample(stream);
@@ -274,6 +325,18 @@ TEST_CASE("what the options cost adds up to the networks' multiply-adds; cost te
   CHECK(linear.item<double>() == Approx(2.25));
   const at::Tensor log = strategy::MulLog{.alpha = 0.2, .beta = 0.3, .reference = 2e8}(loss, cost);
   CHECK(log.item<double>() == Approx(0.4 * std::pow(std::log(3e8) / std::log(2e8), 0.3)));
+
+  // A latency in milliseconds may be below 1, where a logarithm is of no use.
+  strategy::Proxyless<strategy::GateGradient<strategy::MulLog>> fast;
+  fast.cost = [](const space::MobileNetwork& network) { return 0.125 * double(network.blocks.size()); };
+  CHECK_THROWS_WITH(fast.start(net, Stream(1)), Contains("mul-log") && Contains("network 0.875"));
+  const auto few = fast.option_costs(net);
+  CHECK(few.least == Approx(0.875));  // first block and one of each stage
+  Architecture<Space> deep;
+  const at::Tensor all = few.expected(strategy::Reinforce::one_hot<Space>(deep, at::kDouble));
+  CHECK(all.item<double>() == Approx(2.75));
+  CHECK_THROWS_AS((strategy::Proxyless<strategy::GateGradient<strategy::AddLinear>>{
+                       .update = {{.reference = 0}}}.start(net, Stream(1))), ValueError);
 
   // The cost pulls every gate by what its option costs.
   const auto material = batch(8);
@@ -339,6 +402,60 @@ TEST_CASE("gate gradients find the option that is better") {
                                      .progress = static_cast<double>(i) / 200}, Stream(i));
   }
   CHECK(strategy.option_weights(net, state)[2 * 4 + 2] > 0.6);
+}
+
+TEST_CASE("REINFORCE on digits takes the block the supernet is better with, or the cheaper of equals") {
+  at::set_num_threads(1);
+  const auto allowed = Restriction<Toy>(Architecture<Toy>())
+                           .with(DecisionId(2), {OptionId(2), OptionId(3)});
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    // At a small rate the classifier learns from a 5x5 convolution with large weights long before it
+    // learns from nothing.
+    Chain net(allowed, {.scalar = at::kDouble}, Stream(seed));
+    const strategy::Proxyless<strategy::Reinforce> strategy{
+        .weights = {.rate = {5e-4, 5e-4}, .weight_decay = 0, .clip = 0},
+        .warm_up = 0,
+        .alpha = {.rate = 0.05, .beta1 = 0, .weight_decay = 0},
+        .alpha_every = 1,
+        .update = {.paths = 4}};
+    const auto enlarge = [&] {
+      const at::NoGradGuard no_grad;
+      at::Tensor(net.arena().named("block2.conv5")).mul_(30);
+    };
+    enlarge();
+    auto state = strategy.start(net, Stream(seed));
+    for (std::uint64_t i = 0; i < 80; ++i) {
+      const auto k = static_cast<std::int64_t>(i % 10);
+      (void)strategy.step(net, state,
+                          {.weights = batch(40, 40 * k), .search = batch(40, 600 + 40 * k)},
+                          Stream(seed).fork(i));
+    }
+    const at::NoGradGuard no_grad;
+    const auto accuracy = [&](std::size_t option) {
+      const auto material = batch(200, 1100);
+      const auto path = Architecture<Toy>().set(DecisionId(2), OptionId(option));
+      const auto logits = net.forward(material.images, net.context_of(path));
+      return logits.argmax(1).eq(material.labels).to(at::kDouble).mean().item<double>();
+    };
+    REQUIRE(accuracy(2) > accuracy(3) + 0.1);
+    CHECK(strategy.option_weights(net, state)[2 * 4 + 2] > 0.85);
+  }
+  // Both options compute the same: what they cost decides.
+  const Chain net(allowed, {.scalar = at::kDouble}, Stream(1));
+  {
+    const at::NoGradGuard no_grad;
+    at::Tensor(net.arena().named("block2.conv5")).zero_();
+  }
+  const strategy::Adam adam{.rate = 0.05, .beta1 = 0, .weight_decay = 0};
+  auto prices = at::zeros({3, 4}, at::kDouble);
+  prices[2][2].fill_(1e6);
+  auto state = strategy::start_alphas(net, {}, adam, 0.0, 1e-3, Stream(1));
+  const strategy::Reinforce update{.paths = 4, .tradeoff = -0.5, .reference = 1e6};
+  for (std::uint64_t i = 0; i < 120; ++i)
+    (void)update.step(net, state, adam, {prices, 1e6}, batch(40, 0), strategy::option_weights(state),
+                      Stream(i));
+  CHECK(strategy::option_weights(state)[2 * 4 + 3] > 0.9);
 }
 
 TEST_CASE("Proxyless: splits of 2, then 3, give 6 leaves that go on from their parents") {

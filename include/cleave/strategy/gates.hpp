@@ -17,6 +17,7 @@ namespace cleave::strategy {
 struct OptionCosts {
   at::Tensor table;
   double fixed = 0;
+  double least = 0;  ///< of the cheapest network
 
   /// Of the average network under option probabilities; a scalar.
   [[nodiscard]] at::Tensor expected(const at::Tensor& probabilities) const {
@@ -24,8 +25,8 @@ struct OptionCosts {
   }
 };
 
-/// An option of a decision, drawn with the probability the table [decision_count, max_options] gives
-/// it among `options`.
+/// An option of a decision, drawn with the probability the table [decision_count, max_options]
+/// gives it among `options`.
 template <SearchSpace S>
 [[nodiscard]] OptionId draw_option(std::span<const double> table, DecisionId decision,
                                    OptionSet options, Stream& stream) {
@@ -49,14 +50,14 @@ template <SearchSpace S>
                                         const Restriction<S>& allowed, Stream& stream) {
   Architecture<S> path;
   for (std::size_t d = 0; d < S::decision_count; ++d)
-    path.set(DecisionId(d),
-             draw_option<S>(table, DecisionId(d), allowed[DecisionId(d)], stream));
+    path.set(DecisionId(d), draw_option<S>(table, DecisionId(d), allowed[DecisionId(d)], stream));
   return path;
 }
 
 /// How the gradient of two gates becomes one of alpha.
 enum class GateRule : std::uint8_t {
-  Unbiased,  ///< its expectation is the gradient of the expected loss, for a loss linear in the gates
+  Unbiased,  ///< its expectation is the gradient of the expected loss, for a loss linear in the
+             ///< gates
   Literal,   ///< the public code's: softmax over the two, and the open one drawn by it
 };
 
@@ -74,8 +75,7 @@ struct GatePairs {
       const auto options = allowed[decision];
       const auto open = draw_option<S>(table, decision, options, stream);
       const auto others = options - OptionSet{open};
-      const auto shut =
-          others.empty() ? open : draw_option<S>(table, decision, others, stream);
+      const auto shut = others.empty() ? open : draw_option<S>(table, decision, others, stream);
       pairs.of[d] = {open, shut};
       if (rule == GateRule::Literal && open != shut &&
           draw_option<S>(table, decision, OptionSet{open, shut}, stream) == shut)
@@ -128,14 +128,12 @@ struct GatePairs {
     const auto one = p.select(1, 0);
     const auto other = p.select(1, 1);
     const auto rest = p.neg().add(1).clamp_min(0);
-    const auto weight =
-        rule == GateRule::Unbiased
-            ? rest.prod(1).div(rest.sum(1).clamp_min(1e-12))
-            : one.mul(other).div(one.add(other).square().clamp_min(1e-30));
+    const auto weight = rule == GateRule::Unbiased
+                            ? rest.prod(1).div(rest.sum(1).clamp_min(1e-12))
+                            : one.mul(other).div(one.add(other).square().clamp_min(1e-30));
     // A decision without a choice has the same column twice, and g - g = 0.
     const auto pull = g.select(1, 0).sub(g.select(1, 1)).mul(weight);
-    return at::zeros_like(gate_gradients)
-        .scatter_add(1, where, at::stack({pull, pull.neg()}, 1));
+    return at::zeros_like(gate_gradients).scatter_add(1, where, at::stack({pull, pull.neg()}, 1));
   }
 
   /// After alpha moved: shifts each pair so that the two keep the probability they had together
@@ -143,7 +141,8 @@ struct GatePairs {
   void rescale(at::Tensor& alpha, const at::Tensor& before) const {
     const at::NoGradGuard no_grad;
     const auto where = columns(alpha.device());
-    const auto shift = alpha.gather(1, where).logsumexp(1).sub(before.gather(1, where).logsumexp(1));
+    const auto shift =
+        alpha.gather(1, where).logsumexp(1).sub(before.gather(1, where).logsumexp(1));
     for (std::int64_t side = 0; side < 2; ++side) {
       const auto column = where.narrow(1, side, 1);
       const auto moved = alpha.gather(1, column).sub(shift.unsqueeze(1));
@@ -174,6 +173,10 @@ struct AddLinear {
     field("weight", weight);
     field("reference", reference);
   }
+  void check(const OptionCosts&) const {
+    if (!(reference > 0))
+      throw ValueError(fmt::format("add-linear: reference {}, it must be above 0", reference));
+  }
   [[nodiscard]] at::Tensor operator()(const at::Tensor& loss, const at::Tensor& cost) const {
     return loss.add(cost.sub(reference), weight / reference);
   }
@@ -191,6 +194,14 @@ struct MulLog {
     field("beta", beta);
     field("reference", reference);
   }
+  /// Costs whose logarithm is not positive have no such power.
+  void check(const OptionCosts& costs) const {
+    if (!(reference > 1 && costs.least > 1))
+      throw ValueError(
+          fmt::format("mul-log: reference {} and cheapest network {}, both must be above "
+                      "1; count in smaller units",
+                      reference, costs.least));
+  }
   [[nodiscard]] at::Tensor operator()(const at::Tensor& loss, const at::Tensor& cost) const {
     return loss.mul(cost.log().div(std::log(reference)).pow(beta).mul(alpha));
   }
@@ -199,6 +210,7 @@ struct MulLog {
 /// How the expected cost of the network enters the loss.
 ///
 /// Requirements on a const object: `C::name` and `term(loss, cost)`, scalars, differentiable.
+/// Optional: `check(costs)`, which throws `ValueError` when the term has no value for them.
 /// Models: NoCost, AddLinear, MulLog (ProxylessNAS, section 3.3).
 template <class C>
 concept CostTerm = requires(const C& term, const at::Tensor& loss, const at::Tensor& cost) {
@@ -221,6 +233,10 @@ struct GateGradient {
     field("rule", rule);
   }
 
+  void check(const OptionCosts& costs) const {
+    if constexpr (requires { cost.check(costs); }) cost.check(costs);
+  }
+
   /// Moves alpha by one step on a batch; returns the loss, cost included.
   template <MixtureSupernet Net, class State>
   at::Tensor step(const Net& net, State& state, const Adam& adam, const OptionCosts& costs,
@@ -238,13 +254,14 @@ struct GateGradient {
 
   /// The loss with both paths of every decision in memory, and its gradient in the gates.
   template <MixtureSupernet Net, class Pairs>
-  [[nodiscard]] std::pair<at::Tensor, at::Tensor> gate_gradients(
-      const Net& net, const Pairs& pairs, const at::Tensor& chances, const OptionCosts& costs,
-      const data::Batch& batch) const {
+  [[nodiscard]] std::pair<at::Tensor, at::Tensor> gate_gradients(const Net& net, const Pairs& pairs,
+                                                                 const at::Tensor& chances,
+                                                                 const OptionCosts& costs,
+                                                                 const data::Batch& batch) const {
     const auto gates =
         pairs.gates(net.arena().values().options().requires_grad(false)).set_requires_grad(true);
-    const auto entropy = at::cross_entropy_loss(
-        net.forward(batch.images, pairs.mixture(gates)), batch.labels);
+    const auto entropy =
+        at::cross_entropy_loss(net.forward(batch.images, pairs.mixture(gates)), batch.labels);
     // The cost has the value of the average network and the gates' gradient.
     const auto expected = costs.expected(chances.add(gates).sub(gates.detach()));
     const auto loss = cost(entropy, expected);
@@ -253,53 +270,62 @@ struct GateGradient {
 };
 
 /// Alpha moves by REINFORCE (Williams, 1992): paths drawn from the probabilities are rewarded by
-/// their accuracy on a batch, times (cost / reference)^tradeoff,
+/// their accuracy on one batch, times (cost / reference)^tradeoff,
 ///
 ///     gradient = - mean over paths of (reward - baseline) d log p(path) / d alpha,
 ///
-/// where d log p / d alpha is 1 - p for the chosen option and -p for the others. The baseline is a
-/// running mean of rewards. Needs no gradient of the network.
+/// where d log p / d alpha is 1 - p for the chosen option and -p for the others. A path's baseline
+/// is the mean reward of the step's other paths (Kool, van Hoof, Welling, 2019): it keeps the
+/// expectation exact, takes out how easy the batch is, and is right from the first step on; one
+/// that starts at 0 and follows slowly rewards whatever is drawn at first. Needs no gradient of the
+/// network.
 struct Reinforce {
   static constexpr std::string_view name = "reinforce";
-  std::size_t paths = 10;       ///< per step
-  double memory = 0.99;         ///< how much of the old baseline stays per step
-  double tradeoff = 0;          ///< negative: dear networks are rewarded less
+  std::size_t paths = 10;  ///< per step, at least 2
+  double tradeoff = 0;     ///< negative: dear networks are rewarded less
   double reference = 320e6;
   template <class F>
   void fields(F&& field) const {
     field("paths", paths);
-    field("memory", memory);
     field("tradeoff", tradeoff);
     field("reference", reference);
+  }
+
+  /// Throws `ValueError` for fewer than 2 paths, and for costs without a price.
+  void check(const OptionCosts& costs) const {
+    if (paths < 2)
+      throw ValueError(
+          fmt::format("reinforce: {} paths per step, at least 2 are needed (each is "
+                      "compared with the others)",
+                      paths));
+    if (!(reference > 0) || (tradeoff != 0 && !(costs.least > 0)))
+      throw ValueError(
+          fmt::format("reinforce: reference {} and cheapest network {}, both must be "
+                      "above 0",
+                      reference, costs.least));
   }
 
   template <MixtureSupernet Net, class State>
   at::Tensor step(const Net& net, State& state, const Adam& adam, const OptionCosts& costs,
                   const data::Batch& batch, std::span<const double> table, Stream stream) const {
     using Space = typename Net::Space;
-    if (paths == 0) throw ValueError("reinforce: 0 paths per step, at least 1 is needed");
     const at::NoGradGuard no_grad;
     const auto chances = probabilities(state, state.alpha);
-    auto gradient = at::zeros_like(chances);
-    at::Tensor total;
-    at::Tensor loss;
+    std::vector<at::Tensor> chosen;
+    std::vector<at::Tensor> rewards;
+    std::vector<at::Tensor> losses;
     for (std::size_t i = 0; i < paths; ++i) {
       const auto path = draw_path<Space>(table, net.restriction(), stream);
       const auto logits = net.forward(batch.images, net.context_of(path));
-      const auto chosen = one_hot<Space>(path, chances.options());
+      chosen.push_back(one_hot<Space>(path, chances.options()));
       const auto accuracy = logits.argmax(1).eq(batch.labels).to(chances.scalar_type()).mean();
-      const auto price = costs.expected(chosen).div(reference).pow(tradeoff);
-      const auto reward = accuracy.mul(price);
-      gradient.add_(path_gradient(chances, chosen, reward.sub(state.baseline)));
-      total = total.defined() ? total.add(reward) : reward;
-      const auto entropy = at::cross_entropy_loss(logits, batch.labels);
-      loss = loss.defined() ? loss.add(entropy) : entropy;
+      const auto price = costs.expected(chosen.back()).div(reference).pow(tradeoff);
+      rewards.push_back(accuracy.mul(price));
+      losses.push_back(at::cross_entropy_loss(logits, batch.labels));
     }
-    const double share = 1.0 / static_cast<double>(paths);
-    state.baseline.mul_(memory).add_(total, (1 - memory) * share);
     auto alpha = state.alpha.detach();
-    adam.step(alpha, gradient.mul(share), state.alpha_moments);
-    return loss.mul(share);
+    adam.step(alpha, gradient(chances, at::stack(chosen), at::stack(rewards)), state.alpha_moments);
+    return at::stack(losses).mean();
   }
 
   /// 1 for the options of a path, 0 elsewhere: [decision_count, max_options].
@@ -312,11 +338,14 @@ struct Reinforce {
     return only.gates(options);
   }
 
-  /// One path's part of the gradient: -(reward - baseline) (chosen - p).
-  [[nodiscard]] static at::Tensor path_gradient(const at::Tensor& probabilities,
-                                                const at::Tensor& chosen,
-                                                const at::Tensor& advantage) {
-    return probabilities.sub(chosen).mul(advantage);
+  /// The gradient that N >= 2 paths stand for. probabilities: [decision_count, max_options],
+  /// chosen: [N, decision_count, max_options], rewards: [N].
+  [[nodiscard]] static at::Tensor gradient(const at::Tensor& probabilities,
+                                           const at::Tensor& chosen, const at::Tensor& rewards) {
+    const auto n = static_cast<double>(rewards.size(0));
+    // r - (sum - r) / (n - 1), the reward less the mean of the others.
+    const auto advantages = rewards.sub(rewards.mean()).mul(n / (n - 1));
+    return probabilities.unsqueeze(0).sub(chosen).mul(advantages.view({-1, 1, 1})).mean(0);
   }
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <cleave/space/network_cost.hpp>
+#include <algorithm>
+#include <cleave/space/proxyless.hpp>
 #include <cleave/strategy/gates.hpp>
+#include <functional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,6 +26,9 @@ struct Proxyless {
   std::size_t alpha_every = 5;           ///< steps between two of alpha
   double label_smoothing = 0.1;          ///< of the weights' loss
   Update update{};
+  /// What a network costs, for the update: a sum over its blocks, such as a LatencyTable's
+  /// prediction; none: its multiply-adds.
+  std::function<double(const space::MobileNetwork&)> cost{};
   template <class F>
   void fields(F&& field) const {
     field("weights", weights);
@@ -40,7 +45,6 @@ struct Proxyless {
   struct State : AlphaState {
     std::size_t steps = 0;      ///< behind, since the warm-up
     bool warm = false;          ///< the warm-up is over
-    at::Tensor baseline;        ///< of rewards, a scalar
     OptionCosts costs;          ///< made by `start`, so not a field to save
     std::vector<double> table;  ///< probabilities on the host; empty when alpha has moved since
 
@@ -49,7 +53,6 @@ struct Proxyless {
       AlphaState::fields(field);
       field("steps", steps);
       field("warm", warm);
-      field("baseline", baseline);
       table.clear();  // alpha may have been read
     }
   };
@@ -69,9 +72,9 @@ struct Proxyless {
       throw ValueError(fmt::format("proxyless: warm-up {}, allowed 0 up to but not 1", warm_up));
     if (alpha_every == 0)
       throw ValueError("proxyless: alpha moves every 0 steps, at least 1 is needed");
-    const auto options = net.arena().values().options();
-    return {start_alphas(net, weights, alpha, 0.0, alpha_deviation, stream), 0, false,
-            at::zeros({}, options), option_costs(net), {}};
+    const auto costs = option_costs(net);
+    if constexpr (requires { update.check(costs); }) update.check(costs);
+    return {start_alphas(net, weights, alpha, 0.0, alpha_deviation, stream), 0, false, costs, {}};
   }
 
   template <MixtureSupernet Net>
@@ -106,7 +109,7 @@ struct Proxyless {
   [[nodiscard]] State<Net> inherit(const Net& parent, const State<Net>& state,
                                    const Net& child) const {
     return {inherit_alphas(parent, state, child, weights), state.steps, state.warm,
-            state.baseline.clone(), option_costs(child), {}};
+            option_costs(child), {}};
   }
 
   /// One path: uniform during the warm-up, later drawn from the probabilities; the probed option is
@@ -132,23 +135,32 @@ struct Proxyless {
     return strategy::option_weights(state);
   }
 
-  /// Multiply-adds of every option, for a supernet that tells them (`option_macs()`); else zeros.
+  /// What every option adds to the cost of the network in which all decisions are at their first;
+  /// zeros for spaces whose architectures are no MobileNets.
   template <MixtureSupernet Net>
-  [[nodiscard]] static OptionCosts option_costs(const Net& net) {
+  [[nodiscard]] OptionCosts option_costs(const Net& net) const {
     using Space = typename Net::Space;
-    const auto options = net.arena().values().options();
-    if constexpr (requires { net.option_macs(); }) {
-      const auto [table, fixed] = net.option_macs();
-      return {at::tensor(table, at::kDouble)
-                  .view({static_cast<std::int64_t>(Space::decision_count), -1})
-                  .to(options),
-              fixed};
-    } else {
-      return {at::zeros({static_cast<std::int64_t>(Space::decision_count),
-                         static_cast<std::int64_t>(max_options<Space>)},
-                        options),
-              1.0};
+    std::vector<double> table(Space::decision_count * max_options<Space>);
+    double fixed = 1;
+    double least = 1;
+    if constexpr (requires(const Architecture<Space>& a) { space::network(a, net.config().shape); }) {
+      const auto cost_of = [&](const Architecture<Space>& architecture) {
+        const auto network = space::network(architecture, net.config().shape);
+        return cost ? cost(network) : static_cast<double>(space::cost(network).macs);
+      };
+      const Architecture<Space> first;
+      least = fixed = cost_of(first);
+      for (std::size_t d = 0; d < Space::decision_count; ++d) {
+        const auto row = std::span(table).subspan(d * max_options<Space>, max_options<Space>);
+        for (std::size_t o = 1; o < Space::option_count(DecisionId(d)); ++o)
+          row[o] = cost_of(Architecture<Space>(first).set(DecisionId(d), OptionId(o))) - fixed;
+        least += *std::min_element(row.begin(), row.end());  // what is no option adds nothing
+      }
     }
+    return {at::tensor(table, at::kDouble)
+                .view({static_cast<std::int64_t>(Space::decision_count), -1})
+                .to(net.arena().values().options()),
+            fixed, least};
   }
 
  private:

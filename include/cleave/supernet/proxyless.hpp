@@ -5,7 +5,6 @@
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/mobile_block.hpp>
 #include <optional>
-#include <utility>
 #include <vector>
 
 namespace cleave::supernet {
@@ -83,27 +82,6 @@ class Proxyless {
   }
   [[nodiscard]] Context context_of(const Architecture<Space>& architecture) const {
     return Context::path(architecture);
-  }
-
-  /// Multiply-adds of every option, row-major [decision_count, max_options], and of all the rest.
-  [[nodiscard]] std::pair<std::vector<double>, double> option_macs() const {
-    std::vector<double> table(Space::decision_count * max_options<Space>);
-    const auto skeleton = space::network(Architecture<Space>(), config_.shape);
-    auto fixed = static_cast<double>(space::cost(skeleton).macs);
-    std::size_t size =
-        (skeleton.image + skeleton.first_stride - 1) / skeleton.first_stride;
-    (void)space::cost(skeleton.blocks.front(), size);
-    for (std::size_t d = 0; d < Space::decision_count; ++d) {
-      const std::size_t before = size;
-      fixed -= static_cast<double>(space::cost(skeleton.blocks[d + 1], size).macs);
-      for (std::size_t o = 0; o < Space::option_count(DecisionId(d)); ++o) {
-        if (OptionId(o) == Space::zero) continue;
-        std::size_t pixels = before;
-        table[d * max_options<Space> + o] =
-            static_cast<double>(space::cost(block_of(skeleton, d, OptionId(o)), pixels).macs);
-      }
-    }
-    return {table, fixed};
   }
 
   [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
