@@ -59,9 +59,12 @@ int main(int argc, char** argv) {
         stage.rate.first *= options.rate_scale;
       }
     if (paper) strategy.sampler.stages[1].share = 90;  // the last split ends the kernel stage
-    if (paper) strategy.image_sizes = {128, 160, 192, 224};
     if (!paper) strategy.evolution = {.population = 20, .generations = 5};
     if (options.most_macs > 0) strategy.limits.most_macs = 1e6 * options.most_macs;
+    if (options.most_latency > 0) {
+      strategy.latency = program.latency;
+      strategy.limits.most_latency = options.most_latency;
+    }
     const auto macs = [&](const cleave::Architecture<Space>& subnet) {
       return cleave::space::cost(subnet, program.sizes.shape).macs;
     };

@@ -4,10 +4,12 @@
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/graph/exact_balanced.hpp>
 #include <cleave/network/file.hpp>
+#include <cleave/network/latency_table_json.hpp>
 #include <cleave/network/mobile_network.hpp>
 #include <cleave/report/result_json.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/tree_text.hpp>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -17,6 +19,8 @@
 #include "at_least.hpp"
 #include "data_argument.hpp"
 #include "device_argument.hpp"
+#include "keep_memory.hpp"
+#include "mobile_shape.hpp"
 #include "presets.hpp"
 #include "program.hpp"
 #include "report.hpp"
@@ -37,7 +41,10 @@ struct MobileOptions {
   std::size_t repeats = 4;
   std::size_t batch = 64;
   double rate_scale = 1.0;
-  double most_macs = 0;  ///< millions; 0: no limit
+  double most_macs = 0;     ///< millions; 0: no limit
+  double most_latency = 0;  ///< milliseconds; 0: no limit
+  std::string latency_table;
+  double network_rate = 0.1;
   std::vector<std::size_t> rungs{2, 4};
   std::size_t retrain_epochs = 12;
   std::uint64_t seed = 0;
@@ -48,7 +55,8 @@ struct MobileOptions {
   ResumeOptions resume;
 };
 
-inline void declare(CLI::App& app, MobileOptions& o, const Presets<MobileOptions>& presets) {
+template <class Options>
+void declare(CLI::App& app, Options& o, const Presets<Options>& presets) {
   app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
       ->check(CLI::IsMember(names_of(presets)))
       ->capture_default_str();
@@ -78,6 +86,15 @@ inline void declare(CLI::App& app, MobileOptions& o, const Presets<MobileOptions
   app.add_option("--most-macs", o.most_macs, "limit (OFA) or reference (Proxyless) in millions; 0 = none")
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str();
+  app.add_option("--most-latency", o.most_latency,
+                 "limit (OFA) or reference (Proxyless, instead of multiply-adds) in milliseconds, as "
+                 "--latency-table predicts them; 0 = none")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  app.add_option("--latency-table", o.latency_table, "file made by the program latency_table");
+  app.add_option("--network-rate", o.network_rate, "learning rate of networks trained alone")
+      ->check(CLI::Range(1e-6, 1e6))
+      ->capture_default_str();
   app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
       ->check(at_least(1))
       ->capture_default_str();
@@ -96,16 +113,6 @@ inline void declare(CLI::App& app, MobileOptions& o, const Presets<MobileOptions
   app.add_flag("--quiet", o.quiet, "no progress");
 }
 
-/// Strides for images of a size: those of ImageNet from 64 pixels on, fewer below.
-template <class Shape>
-void fit_strides(Shape& shape, std::size_t image) {
-  shape.image = image;
-  if (image >= 64) return;
-  shape.first_stride = 1;
-  shape.strides[0] = 1;
-  if (image < 16) shape.strides[2] = 1;
-}
-
 /// A search, its files and its last lines; `Space` is Ofa or Proxyless.
 template <class Space, class Strategy>
 class MobileProgram {
@@ -122,6 +129,7 @@ class MobileProgram {
         directory(options.out),
         name_(std::move(name)),
         progress_(options.quiet) {
+    keep_memory();
     if (o.threads > 0) at::set_num_threads(o.threads);
     if (o.groups.size() != o.split_epochs.size())
       throw cleave::ValueError(fmt::format("--groups has {} numbers, --split-epochs {}",
@@ -132,6 +140,16 @@ class MobileProgram {
     shape.image_channels = static_cast<std::size_t>(data.shape().channels);
     shape.classes = static_cast<std::size_t>(data.classes());
     sizes.device = device_of(o.device);
+    if (o.latency_table.empty() != (o.most_latency == 0))
+      throw cleave::ValueError("--most-latency and --latency-table go together: one says how many "
+                               "milliseconds, the other what blocks take");
+    if (!o.latency_table.empty()) {
+      const auto table = cleave::network::read_latency_table(o.latency_table);
+      latency = [table](const cleave::space::MobileNetwork& network) {
+        return table.predict(network);
+      };
+      for (const auto& network : cleave::network::covering(shape)) (void)latency(network);  // it fits
+    }
   }
 
   /// Runs everything that can be resumed; `decisions` are those that may be split.
@@ -145,7 +163,7 @@ class MobileProgram {
     settings.schedule.freeze_architecture = false;
     settings.supernet = sizes;
     settings.network.sizes = sizes;
-    settings.trial = {.optimiser = {.rate = {0.1, 0.0}, .weight_decay = 4e-5, .clip = 0},
+    settings.trial = {.optimiser = {.rate = {o.network_rate, 0.0}, .weight_decay = 4e-5, .clip = 0},
                       .batch = o.batch};
     settings.retraining = settings.trial;
     settings.retraining.epochs = o.retrain_epochs;
@@ -163,15 +181,20 @@ class MobileProgram {
   }
 
   void print() const {
-    fmt::print("{:<8} {:>9} {:>10} {:>12}   architecture\n", "leaf", "valid. %", "MACs, M",
-               "parameters");
+    fmt::print("{:<8} {:>9} {:>10} {:>12} {}  architecture\n", "leaf", "valid. %", "MACs, M",
+               "parameters", latency ? "      ms " : "");
     for (std::size_t i = 0; i < result.leaves.size(); ++i) {
       const auto& leaf = result.leaves[i];
       const auto& path = result.tree[leaf.node].path;
       const auto cost = cleave::space::cost(leaf.genotype, sizes.shape);
-      fmt::print("{:<8} {:>9.2f} {:>10.2f} {:>12} {} {}\n", path.empty() ? "root" : path,
+      const auto milliseconds =
+          latency ? fmt::format("{:>8.3f} ",
+                                latency(cleave::space::network(leaf.genotype, sizes.shape)))
+                  : std::string();
+      fmt::print("{:<8} {:>9.2f} {:>10.2f} {:>12} {}{} {}\n", path.empty() ? "root" : path,
                  100 * leaf.supernet_accuracy, static_cast<double>(cost.macs) / 1e6, cost.params,
-                 i == result.chosen ? '*' : ' ', cleave::to_text<Space>(leaf.genotype));
+                 milliseconds, i == result.chosen ? '*' : ' ',
+                 cleave::to_text<Space>(leaf.genotype));
     }
     fmt::print("\nchosen (*) by validation, retrained alone: test accuracy {:.2f} % on {} images, {} "
                "parameters\nresults: {}\n",
@@ -187,6 +210,8 @@ class MobileProgram {
   RunDirectory directory;
   cleave::supernet::MobileConfig<std::decay_t<decltype(typename Net::Config{}.sizes.shape)>> sizes{};
   cleave::SearchResult<Space> result{};
+  /// Milliseconds by `--latency-table`; empty without one.
+  std::function<double(const cleave::space::MobileNetwork&)> latency{};
 
  private:
   void write(const std::map<std::string, std::string>& settings, const std::string& trouble) {
@@ -201,6 +226,9 @@ class MobileProgram {
                                          {"batch", o.batch},
                                          {"rate_scale", o.rate_scale},
                                          {"most_macs", o.most_macs},
+                                         {"most_latency", o.most_latency},
+                                         {"latency_table", o.latency_table},
+                                         {"network_rate", o.network_rate},
                                          {"rungs", o.rungs},
                                          {"retrain_epochs", o.retrain_epochs},
                                          {"seed", o.seed},

@@ -65,6 +65,7 @@
 #include <cleave/network/darts.hpp>
 #include <cleave/network/extract.hpp>
 #include <cleave/network/file.hpp>
+#include <cleave/network/latency_table.hpp>
 #include <cleave/network/mobile_network.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/network/running_batch_norm.hpp>
@@ -91,6 +92,7 @@
 #include <cleave/strategy/alphas.hpp>
 #include <cleave/strategy/concept.hpp>
 #include <cleave/strategy/contest.hpp>
+#include <cleave/strategy/cost_limits.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/derived_by.hpp>
 #include <cleave/strategy/evolution.hpp>

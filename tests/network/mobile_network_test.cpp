@@ -119,7 +119,9 @@ TEST_CASE("in evaluation a mobile network looks at each image alone") {
 }
 
 TEST_CASE("re-estimated statistics are those of all images, whatever the batches") {
-  auto net = small_ofa({});
+  const auto whole_images =
+      Architecture<space::Ofa>().set(space::Ofa::image(), OptionId(space::Ofa::images.size() - 1));
+  auto net = small_ofa(whole_images);
   const auto images = random({12, 3, 16, 16}, 3);
   const auto weights = net.arena().values().clone();
   net.absorb_statistics(images, 0);
@@ -133,34 +135,34 @@ TEST_CASE("re-estimated statistics are those of all images, whatever the batches
   const auto evaluated = net.forward(images, false);
   CHECK(torch::allclose(evaluated, net.forward(images, true), 1e-9, 1e-9));
 
-  auto parts = small_ofa({});
+  auto parts = small_ofa(whole_images);
   parts.absorb_statistics(images.narrow(0, 0, 8), 0);
   parts.absorb_statistics(images.narrow(0, 8, 4), 8);
   CHECK(torch::allclose(parts.statistics().mean(0, channels), first.mean({0, 2, 3}), 1e-12, 1e-12));
   CHECK(torch::equal(net.arena().values(), weights));
 }
 
-TEST_CASE("a mobile network of either space is retrained on 8x8 digits") {
+TEST_CASE("mobile networks are retrained on 8x8 digits") {
   at::set_num_threads(1);
-  const auto data = data::digits().take(400, 100);
-  network::Recipe recipe{.optimiser = {.rate = {0.1, 0.0}, .clip = 0.0}, .epochs = 10, .batch = 20};
+  const auto data = data::digits().take(400, 200);
+  // ProxylessNAS' 1280 features bear no rate of 0.1 with 10 classes (docs/limits.md).
+  const network::Recipe recipe{
+      .optimiser = {.rate = {0.02, 0.0}, .clip = 0.0}, .epochs = 10, .batch = 20, .augment = false};
   std::vector<StageRecord> stages;
   const auto trained = [&]<class Net>(const Architecture<typename Net::Space>& architecture,
                                       const typename Net::Config& config) {
-    return retrain<Net>(architecture, config, recipe, data, Stream(3), {}, stages, "network");
+    return retrain<Net>(architecture, config, recipe, data, Stream(3), {}, stages, "network")
+        .test_accuracy;
   };
-  const auto ofa = trained.operator()<network::Ofa>(
-      {},
-      {.sizes = {.shape = {.width = 0.25, .image = 8, .image_channels = 1, .classes = 10,
-                           .first_stride = 1, .strides = {1, 2, 1, 1, 2}}}});
-  CHECK(ofa.test_accuracy > 0.4);  // guessing gives 0.1
+  CHECK(trained.operator()<network::Ofa>(
+            {}, {.sizes = {.shape = {.width = 0.25, .image = 8, .image_channels = 1, .classes = 10,
+                                     .first_stride = 1, .strides = {1, 2, 1, 1, 2}}}}) > 0.8);
+  const network::Proxyless::Config config{
+      .sizes = {.shape = {.width = 0.25, .image = 8, .image_channels = 1, .classes = 10,
+                          .first_stride = 1, .strides = {1, 2, 1, 1, 2, 1}}}};
   Architecture<space::Proxyless> shallow;  // one block per stage
   for (std::size_t d = 0; d < space::Proxyless::decision_count; ++d)
     if (space::Proxyless::keeps_shape(DecisionId(d)))
       shallow.set(DecisionId(d), space::Proxyless::zero);
-  const auto proxyless = trained.operator()<network::Proxyless>(
-      shallow,
-      {.sizes = {.shape = {.width = 0.25, .image = 8, .image_channels = 1, .classes = 10,
-                           .first_stride = 1, .strides = {1, 2, 1, 1, 2, 1}}}});
-  CHECK(proxyless.test_accuracy > 0.2);  // four deviations above guessing
+  CHECK(trained.operator()<network::Proxyless>(shallow, config) > 0.8);
 }

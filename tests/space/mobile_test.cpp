@@ -14,7 +14,7 @@ namespace {
 Architecture<Ofa> largest() {
   Architecture<Ofa> architecture;
   for (std::size_t d = 0; d < Ofa::decision_count; ++d)
-    architecture.set(DecisionId(d), OptionId(2));
+    architecture.set(DecisionId(d), OptionId(Ofa::option_count(DecisionId(d)) - 1));
   return architecture;
 }
 
@@ -75,6 +75,8 @@ TEST_CASE("ofa: names and places") {
   CHECK(Ofa::option_name(DecisionId(0), OptionId(2)) == "k7");
   CHECK(Ofa::option_name(DecisionId(20), OptionId(1)) == "e4");
   CHECK(Ofa::option_name(DecisionId(44), OptionId(0)) == "d2");
+  CHECK(decision_name<Ofa>(DecisionId(45)) == "image");
+  CHECK(Ofa::option_name(DecisionId(45), OptionId(3)) == "r224");
 }
 
 TEST_CASE("ofa: text both ways, as JSON and as Python prints it") {
@@ -83,15 +85,34 @@ TEST_CASE("ofa: text both ways, as JSON and as Python prints it") {
   const auto text = Ofa::to_text(architecture);
   CHECK(Ofa::parse(text) == architecture);
   std::string python = replaced(text, "{", "{\"wid\": None, ");
-  python = replaced(python, "}", ", 'r': [224]}");
   for (auto& c : python)
     if (c == '"') c = '\'';
   CHECK(Ofa::parse(" " + python + "\n") == architecture);
-  CHECK(Ofa::parse(replaced(text, "{", "{ \"wid\" :null, \"r\":224 ,")) == architecture);
+  CHECK(Ofa::parse(replaced(text, "{", "{ \"wid\" :[0, 1],")) == architecture);
   CHECK(Ofa::to_text(largest()).starts_with("{\"ks\": [7, 7, "));
   const auto ks = text.substr(1, text.find(", \"e\"") - 1);
   const auto rest = text.substr(text.find("\"e\""), text.size() - text.find("\"e\"") - 1);
   CHECK(Ofa::parse("{" + rest + ", " + ks + "}") == architecture);
+  // The image: a list of one, a number, nothing.
+  const auto full = Ofa::to_text(largest());
+  for (const auto* r : {"224", "null", "None", "[ 224 ]"})
+    CHECK(Ofa::parse(replaced(full, "[224]", r)) == largest());
+  CHECK(Ofa::parse(replaced(full, ", \"r\": [224]", "")) == largest());
+  CHECK(Ofa::parse(replaced(full, "[224]", "160"))[Ofa::image()] == OptionId(1));
+}
+
+TEST_CASE("ofa: a network looks at a share of the image, and costs what that costs") {
+  auto architecture = largest();
+  const OfaShape small{.width = 0.25, .image = 28, .first_stride = 1};
+  const std::array<std::size_t, 4> sizes{16, 20, 24, 28};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    architecture.set(Ofa::image(), OptionId(i));
+    CHECK(network(architecture).image == Ofa::images[i]);
+    CHECK(network(architecture, small).image == sizes[i]);
+    CHECK(cost(architecture, small).params == cost(largest(), small).params);
+    CHECK((cost(architecture, small).macs < cost(largest(), small).macs) == (i != 3));
+    CHECK(network(architecture, {.image = 1}).image == 1);
+  }
 }
 
 TEST_CASE("ofa: bad text gets a position and what was expected") {
@@ -106,11 +127,13 @@ TEST_CASE("ofa: bad text gets a position and what was expected") {
   fails(replaced(good, "[7, ", "["), "expected ',' and 20 numbers in all");
   fails(replaced(good, "[7, ", "[7, 7, "), "expected ']' after 20 numbers");
   fails(replaced(good, "[4, ", "["), "',' and 5 numbers in all");
-  fails(replaced(good, "\"e\"", "\"x\""), "one of the keys ks, e, d, wid, r");
+  fails(replaced(good, "\"e\"", "\"x\""), "one of the keys ks, e, d, r, wid");
   fails(replaced(good, "\"e\"", "\"ks\""), "expected key 'ks' once");
   fails(R"({"wid": null})", "and the key \"ks\"");
   fails(R"({"wid": {}})", "null, an integer");
-  fails(R"({"r": [5000]})", "an integer up to 4096");
+  fails(R"({"r": [5000]})", "one of 128, 160, 192, 224");
+  fails(R"({"r": [128, 160]})", "expected ']' after 1 numbers");
+  fails(R"({"wid": [5000]})", "an integer up to 4096");
   fails(good + "]", "expected end of text");
   fails(replaced(good, "ks", std::string("k\0s", 3)), "\\x00");
   fails(std::string(5000, '{'), "at most 4096 bytes");

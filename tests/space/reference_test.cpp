@@ -48,6 +48,8 @@ Architecture<Proxyless> proxyless(const MobileNetwork& network) {
 
 Architecture<Ofa> ofa(const MobileNetwork& network) {
   Architecture<Ofa> result;
+  for (std::size_t i = 0; i < Ofa::images.size(); ++i)
+    if (Ofa::images[i] == network.image) result.set(Ofa::image(), OptionId(i));
   std::size_t stage = 0;
   std::size_t layer = 0;
   for (std::size_t i = 1; i < network.blocks.size(); ++i, ++layer) {

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <cleave/space/ofa.hpp>
+#include <cleave/strategy/cost_limits.hpp>
 #include <cleave/strategy/evolution.hpp>
 #include <cleave_test.hpp>
+#include <functional>
 #include <set>
 #include <string>
 
@@ -99,6 +102,71 @@ TEST_CASE("evolution ends when there is nothing new, and says when nothing is al
   CHECK_THROWS_AS((Evolution{.population = 0})(allowed, any, values, Stream(1)), ValueError);
 }
 
+TEST_CASE("the cheapest network is the minimum over the space, whatever order costs are in") {
+  const space::OfaShape shape{.width = 0.25, .image = 28, .first_stride = 1};
+  auto allowed = small();
+  for (const auto d : {Space::kernel(8), Space::depth(2)})
+    allowed = allowed.with(d, OptionSet::first(3));
+  allowed = allowed.with(Space::image(), OptionSet{OptionId(1), OptionId(3)});
+  // A block's cost hashed from its form: no order in kernels or expansions.
+  const auto hashed = [](const space::MobileNetwork& net) {
+    double sum = 0;
+    for (const auto& block : net.blocks)
+      sum += 2 + std::sin(static_cast<double>(37 * block.in + 41 * block.out + 11 * block.kernel +
+                                              5 * block.expand + net.image));
+    return sum;
+  };
+  const std::vector<std::function<double(const space::MobileNetwork&)>> costs{
+      [](const auto& net) { return static_cast<double>(space::cost(net).macs); },
+      [](const auto& net) { return static_cast<double>(space::cost(net).params); }, hashed};
+  std::array<std::array<double, 2>, 3> least{};
+  for (auto& row : least) row.fill(1e300);
+  for (Count i = 0; i < allowed.count(); ++i) {
+    const auto a = allowed.at(i);
+    const auto net = space::network(a, shape);
+    for (std::size_t c = 0; c < costs.size(); ++c) {
+      auto& so_far = least.at(c).at(a[Space::image()] == OptionId(1) ? 0 : 1);
+      so_far = std::min(so_far, costs[c](net));
+    }
+  }
+  for (std::size_t c = 0; c < costs.size(); ++c)
+    for (std::size_t i = 0; i < 2; ++i) {
+      CAPTURE(c, i);
+      const auto found = strategy::cheapest(allowed, OptionId(i == 0 ? 1 : 3), [&](const auto& a) {
+        return costs[c](space::network(a, shape));
+      });
+      CHECK(allowed.contains(found));
+      CHECK(costs[c](space::network(found, shape)) == Approx(least.at(c).at(i)).epsilon(1e-12));
+    }
+
+  // Exactly the least is a limit that can be met; anything below is refused, with the least.
+  const auto most = [&](double macs) { return strategy::CostLimits{.most_macs = macs}; };
+  const auto begin = strategy::cheapest_within(most(least[0][0]), allowed, shape);
+  REQUIRE(begin.size() == 2);  // images of 20 and of 28
+  CHECK_THROWS_WITH(strategy::cheapest_within(most(least[0][0] - 1), allowed, shape),
+                    Contains("the least possible are") &&
+                        Contains(fmt::format("{} multiply-adds with images of 20", least[0][0])) &&
+                        Contains(fmt::format("{} multiply-adds with images of 28", least[0][1])));
+  CHECK_THROWS_WITH(strategy::cheapest_within({.most_latency = 1}, allowed, shape, hashed),
+                    Contains("of latency with images of 20") && Contains("(allowed 1)"));
+  // One limit only at each size: parameters are the same at both.
+  CHECK_THROWS_WITH(strategy::cheapest_within({.most_params = least[1][0] - 1}, allowed, shape),
+                    Contains("parameters"));
+  CHECK(strategy::cheapest_within({}, allowed, shape).empty());
+
+  // Where only the cheapest keeps the limit, evolution begins with it instead of giving up.
+  const auto is_allowed = [&](const Architecture<Space>& a) {
+    return static_cast<double>(space::cost(a, shape).macs) <= least[0][0];
+  };
+  const auto values = [](std::span<const Architecture<Space>> some) {
+    return std::vector<double>(some.size(), 0.5);
+  };
+  const Evolution evolution{.population = 4, .generations = 2, .tries = 20};
+  CHECK_THROWS_WITH(evolution(allowed, is_allowed, values, Stream(1)), Contains("too tight"));
+  for (const auto& one : evolution(allowed, is_allowed, values, Stream(1), begin))
+    CHECK(is_allowed(one.architecture));
+}
+
 TEST_CASE("idle decisions do not make two networks of one") {
   Stream stream(5);
   const Restriction<Space> all;
@@ -113,9 +181,11 @@ TEST_CASE("idle decisions do not make two networks of one") {
 TEST_CASE("the Pareto front is what a comparison of all pairs leaves") {
   Stream stream(6);
   std::vector<Individual<Space>> all;
-  for (int i = 0; i < 60; ++i)
-    all.push_back({Restriction<Space>().sample(stream), static_cast<double>(stream.below(20)) / 20});
   const auto cost = [](const Architecture<Space>& a) { return space::cost(a).macs / 50'000'000; };
+  for (int i = 0; i < 60; ++i) {  // what costs more tends to be better, with ties in both
+    const auto a = Restriction<Space>().sample(stream);
+    all.push_back({a, static_cast<double>(cost(a) + stream.below(4)) / 20});
+  }
   const auto front = strategy::pareto_front(all, cost);
   std::set<std::pair<std::uint64_t, double>> expected;
   for (const auto& a : all) {

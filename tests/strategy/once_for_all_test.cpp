@@ -80,9 +80,6 @@ TEST_CASE("once-for-all's stages follow each other in the shares they are given"
   wrong = strategy;
   wrong.sampler.stages[2].share = 0;
   CHECK_THROWS_WITH(wrong.start(net, Stream()), Contains("stage depth 1 has share 0"));
-  wrong = strategy;
-  wrong.image_sizes = {0};
-  CHECK_THROWS_WITH(wrong.start(net, Stream()), Contains("image size 0"));
 }
 
 TEST_CASE("the full stage trains the largest subnet on smoothed labels; BN and biases do not decay") {
@@ -94,7 +91,11 @@ TEST_CASE("the full stage trains the largest subnet on smoothed labels; BN and b
   const auto material = batch(16);
 
   Net twin({}, config(), Stream(1));
-  const auto loss = hard(twin.forward(material.images, twin.largest()), material.labels);
+  const auto& stage = strategy.sampler.stages[0];
+  const auto subnet = strategy.sampler.subnets(twin, stage, Stream(3).fork("subnets")).front();
+  CHECK(Architecture<Space>(subnet).set(Space::image(), twin.largest()[Space::image()]) ==
+        twin.largest());
+  const auto loss = hard(twin.forward(material.images, subnet), material.labels);
   loss.backward();
   const auto report = strategy.step(net, state, {.weights = material}, Stream(3));
   CHECK(report.loss.item<double>() == Approx(loss.item<double>()).epsilon(1e-10));
@@ -124,10 +125,10 @@ TEST_CASE("a later stage sums several distilled subnets into one update, after s
   Net twin({}, config(), Stream(1));
   twin.sort_channels({OptionId(2)});
   const auto before = twin.arena().values().clone();
-  const auto teacher = twin.forward_full(material.images).detach();
-  CHECK(torch::allclose(teacher, full, 1e-9, 1e-9));
   const auto& stage = strategy.sampler.stages[1];
   const auto subnets = strategy.sampler.subnets(twin, stage, stream.fork("subnets"));
+  const auto teacher = twin.forward_full(material.images, subnets[0]).detach();
+  CHECK(torch::allclose(twin.forward_full(material.images, twin.largest()), full, 1e-9, 1e-9));
   REQUIRE(subnets.size() == 4);
   CHECK_FALSE(subnets[0] == subnets[1]);
   double total = 0;
@@ -180,13 +181,14 @@ TEST_CASE("around a probed kernel: kernels uniform over the allowed, widths and 
   Net net(allowed, config(), Stream(1));
   const Strategy strategy;
   auto state = strategy.start(net, Stream(2));
-  CHECK(strategy.context(net, state, Stream(1)) == net.largest());  // nothing is elastic yet
+  auto first = strategy.context(net, state, Stream(1));  // nothing but images is elastic yet
+  CHECK(first.set(Space::image(), net.largest()[Space::image()]) == net.largest());
   state.stage = 1;
   std::array<std::array<int, 3>, 2> counts{};
   for (std::uint64_t i = 0; i < 3000; ++i) {
     const auto subnet = strategy.context(net, state, Stream(7).fork(i));
     REQUIRE(allowed.contains(subnet));
-    for (std::size_t d = Space::layer_count; d < Space::decision_count; ++d)
+    for (std::size_t d = Space::layer_count; d < Space::image().index(); ++d)
       REQUIRE(subnet[DecisionId(d)] == net.largest()[DecisionId(d)]);
     ++counts[0][subnet[Space::kernel(0)].index()];
     ++counts[1][subnet[Space::kernel(2)].index()];
@@ -196,21 +198,19 @@ TEST_CASE("around a probed kernel: kernels uniform over the allowed, widths and 
   CHECK(std::abs(counts[1][0] - 1500) < 110);
 }
 
-TEST_CASE("image sizes are drawn anew for every step") {
-  Net net({}, config(), Stream(1));
-  Strategy strategy;
-  strategy.image_sizes = {8, 12};
-  auto state = strategy.start(net, Stream(2));
-  const auto material = batch(8);
-  std::set<double> losses;
-  const auto weights = net.arena().values().clone();
-  for (std::uint64_t i = 0; i < 8; ++i) {
-    const at::Tensor loss = strategy.step(net, state, {.weights = material}, Stream(i)).loss;
-    losses.insert(loss.item<double>());
-    const at::NoGradGuard no_grad;
-    at::Tensor(net.arena().values()).copy_(weights);
+TEST_CASE("the size of images is drawn for every step, the same for its subnets") {
+  const auto sizes = OptionSet{OptionId(0), OptionId(3)};
+  const Net net(Restriction<Space>().with(Space::image(), sizes), config(), Stream(1));
+  const strategy::Progressive progressive;
+  OptionSet seen;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const auto subnets =
+        progressive.subnets(net, strategy::Progressive::all()[5], Stream(i));
+    for (const auto& subnet : subnets)
+      CHECK(subnet[Space::image()] == subnets.front()[Space::image()]);
+    seen = seen | OptionSet{subnets.front()[Space::image()]};
   }
-  CHECK(losses.size() == 2);
+  CHECK(seen == sizes);
 }
 
 TEST_CASE("children inherit teacher and momentum, or restart from the teacher") {
@@ -320,7 +320,7 @@ TEST_CASE("OFA is split over its kernels by gradient matching, and every leaf ke
   small.strategy.limits.most_macs = 10;
   small.strategy.judged = {};
   small.settings.schedule = {.splits = {}, .final_epochs = 1};
-  CHECK_THROWS_WITH(small.search().run(small.data), Contains("the smallest subnet has"));
+  CHECK_THROWS_WITH(small.search().run(small.data), Contains("the least possible are"));
 }
 
 TEST_CASE("an OFA search goes on from a checkpoint as if it had not been stopped") {

@@ -221,7 +221,7 @@ TEST_CASE("a restricted ofa supernet holds no more than it needs; its child comp
   auto full = child.largest();
   for (std::size_t place = 0; place < Space::layer_count; ++place)
     full.set(Space::kernel(place), OptionId(2));
-  CHECK(torch::allclose(child.forward_full(images), parent.forward(images, full), 1e-10, 1e-10));
+  CHECK(torch::allclose(child.forward_full(images, full), parent.forward(images, full), 1e-10, 1e-10));
 }
 
 TEST_CASE("ofa: a block's kernel and expansion are scored on everything but the block") {

@@ -15,10 +15,11 @@ namespace cleave::network {
 /// Images may be of any size; `description.image` is what costs are counted for.
 class MobileNet {
  public:
+  /// `image_share`: which share of an image's height and width it looks at, see `scaled_images`.
   /// Throws `ValueError` as `space::validate`.
   MobileNet(space::MobileNetwork description, const at::TensorOptions& options,
-            const Stream& stream)
-      : description_(std::move(description)) {
+            const Stream& stream, double image_share = 1)
+      : description_(std::move(description)), image_share_(image_share) {
     space::validate(description_);
     const auto group = WeightGroup::shared();
     const auto norm = [this](const std::string& name, WeightGroup, std::int64_t channels) {
@@ -26,8 +27,8 @@ class MobileNet {
     };
     stem_ = Stem::declare(arena_, group, description_, norm);
     for (const auto& block : description_.blocks)
-      blocks_.push_back(Block::declare(arena_, fmt::format("blocks.{}", blocks_.size()), group,
-                                       block, norm));
+      blocks_.push_back(
+          Block::declare(arena_, fmt::format("blocks.{}", blocks_.size()), group, block, norm));
     head_ = Head::declare(arena_, group, description_, norm);
     arena_.build(options, stream);
     statistics_.build(options);
@@ -62,7 +63,7 @@ class MobileNet {
     const auto normalise = [&](const RunningBatchNorm& by, const at::Tensor& x) {
       return by.forward(arena_, statistics_, x, false);
     };
-    auto x = stem_.forward(arena_, images, normalise);
+    auto x = stem_.forward(arena_, scaled(images), normalise);
     after_part();
     for (const auto& block : blocks_) {
       x = block.forward(arena_, x, normalise);
@@ -93,14 +94,18 @@ class MobileNet {
   using Block = supernet::MobileBlockLayers<RunningBatchNorm>;
   using Head = supernet::MobileHead<RunningBatchNorm>;
 
+  [[nodiscard]] at::Tensor scaled(const at::Tensor& images) const {
+    return supernet::scaled_images(images, image_share_);
+  }
   template <class Normalise>
   [[nodiscard]] at::Tensor run(const at::Tensor& images, Normalise normalise) const {
-    auto x = stem_.forward(arena_, images, normalise);
+    auto x = stem_.forward(arena_, scaled(images), normalise);
     for (const auto& block : blocks_) x = block.forward(arena_, x, normalise);
     return head_.features(arena_, x, normalise);
   }
 
   space::MobileNetwork description_;
+  double image_share_;
   WeightArena arena_;
   RunningStatistics statistics_;
   Stem stem_;
@@ -130,12 +135,13 @@ class MobileNetOf : public MobileNet {
 
   /// Throws `ValueError` for a dropout outside [0, 1) and as `space::network`.
   MobileNetOf(const Architecture<S>& architecture, const Config& config, const Stream& stream)
-      : MobileNet(space::network(architecture, config.sizes.shape), config.sizes.options(), stream),
+      : MobileNet(space::network(architecture, config.sizes.shape), config.sizes.options(), stream,
+                  share_of(architecture)),
         architecture_(architecture),
         dropout_(config.dropout) {
     if (!(dropout_ >= 0 && dropout_ < 1))
-      throw ValueError(fmt::format("{} network: dropout {}, allowed 0 up to but not 1", S::name,
-                                   dropout_));
+      throw ValueError(
+          fmt::format("{} network: dropout {}, allowed 0 up to but not 1", S::name, dropout_));
   }
 
   /// A training pass with dropout before the classifier: features stay with probability
@@ -155,6 +161,13 @@ class MobileNetOf : public MobileNet {
   [[nodiscard]] const Architecture<S>& genotype() const noexcept { return architecture_; }
 
  private:
+  static double share_of(const Architecture<S>& architecture) {
+    if constexpr (requires { S::image_share(architecture); })
+      return S::image_share(architecture);
+    else
+      return 1;
+  }
+
   Architecture<S> architecture_;
   double dropout_;
 };

@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace cleave::strategy {
@@ -26,23 +27,24 @@ template <SearchSpace S>
                                         const Restriction<S>& allowed) {
   const Restriction<S> alone(architecture);
   for (std::size_t d = 0; d < S::decision_count; ++d)
-    if (!is_used(alone, DecisionId(d))) architecture.set(DecisionId(d), allowed[DecisionId(d)].nth(0));
+    if (!is_used(alone, DecisionId(d)))
+      architecture.set(DecisionId(d), allowed[DecisionId(d)].nth(0));
   return architecture;
 }
 
-/// Evolution as Once-for-all searches (Cai et al., ICLR 2020; Real et al., AAAI 2019): the best of a
-/// generation are the parents of the next, half of which are mutants and half crossings of them.
-/// An architecture is judged once, however often it comes up, and only if it is allowed: hard limits
-/// hold for every network that is looked at.
+/// Evolution as Once-for-all searches (Cai et al., ICLR 2020; Real et al., AAAI 2019): the best of
+/// a generation are the parents of the next, half of which are mutants and half crossings of them.
+/// An architecture is judged once, however often it comes up, and only if it is allowed: hard
+/// limits hold for every network that is looked at.
 struct Evolution {
   static constexpr std::string_view name = "evolution";
 
   std::size_t population = 100;
   std::size_t generations = 500;  ///< after the first
   double parents = 0.25;          ///< share of a generation that goes on
-  double mutants = 0.5;           ///< share of the children that are mutants; the rest are crossings
-  double mutation = 0.1;          ///< probability that a mutant draws a decision anew
-  std::size_t tries = 1000;       ///< draws for a network that is allowed and new
+  double mutants = 0.5;      ///< share of the children that are mutants; the rest are crossings
+  double mutation = 0.1;     ///< probability that a mutant draws a decision anew
+  std::size_t tries = 1000;  ///< draws for a network that is allowed and new
   template <class F>
   void fields(F&& field) const {
     field("population", population);
@@ -53,14 +55,16 @@ struct Evolution {
     field("tries", tries);
   }
 
-  /// All architectures that were judged, in the order in which they came. `is_allowed(architecture)`
-  /// says whether one keeps the limits, `accuracies(span of architectures)` how good they are. Ends
-  /// early when `tries` draws bring nothing new. Throws `ValueError` for settings out of range, and
-  /// when nothing allowed is found at all.
+  /// All architectures that were judged, in the order in which they came.
+  /// `is_allowed(architecture)` says whether one keeps the limits, `accuracies(span of
+  /// architectures)` how good they are. Ends early when `tries` draws bring nothing new. Those of
+  /// `first` that keep the limits belong to the first generation: where limits are tight, draws
+  /// seldom keep them. Throws `ValueError` for settings out of range, and when nothing allowed is
+  /// found at all.
   template <SearchSpace S, class IsAllowed, class Accuracies>
-  [[nodiscard]] std::vector<Individual<S>> operator()(const Restriction<S>& restriction,
-                                                      IsAllowed is_allowed, Accuracies accuracies,
-                                                      Stream stream) const {
+  [[nodiscard]] std::vector<Individual<S>> operator()(
+      const Restriction<S>& restriction, IsAllowed is_allowed, Accuracies accuracies, Stream stream,
+      std::span<const Architecture<std::type_identity_t<S>>> first = {}) const {
     check();
     std::vector<Individual<S>> seen;
     std::vector<Architecture<S>> fresh;
@@ -90,11 +94,18 @@ struct Evolution {
     };
 
     std::vector<Individual<S>> generation;
+    for (const auto& one : first) {
+      const auto architecture = canonical(one, restriction);
+      if (fresh.size() < population && is_allowed(architecture) && !known(architecture))
+        fresh.push_back(architecture);
+    }
     while (fresh.size() < population && add([&] { return restriction.sample(stream); })) {
     }
     if (fresh.empty())
-      throw ValueError(fmt::format("evolution: none of {} networks drawn from {} keeps the limits; "
-                                   "are they too tight?", tries, S::name));
+      throw ValueError(
+          fmt::format("evolution: none of {} networks drawn from {} keeps the limits; "
+                      "are they too tight?",
+                      tries, S::name));
     judge(generation);
     const auto kept = std::max<std::size_t>(
         1, static_cast<std::size_t>(std::lround(parents * static_cast<double>(population))));

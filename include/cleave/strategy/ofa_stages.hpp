@@ -15,10 +15,10 @@ struct OfaStage {
   OptionSet kernels;
   OptionSet depths;
   OptionSet expansions;
-  double share = 1;            ///< of the phase, relative to the other stages
-  CosineRate rate{};           ///< runs over the stage
-  std::size_t subnets = 1;     ///< per step, with one update for all
-  bool distil = true;          ///< from the network as it was before the first stage that does
+  double share = 1;         ///< of the phase, relative to the other stages
+  CosineRate rate{};        ///< runs over the stage
+  std::size_t subnets = 1;  ///< per step, with one update for all
+  bool distil = true;       ///< from the network as it was before the first stage that does
   template <class F>
   void fields(F&& field) const {
     field("called", called);
@@ -31,9 +31,13 @@ struct OfaStage {
     field("distil", distil);
   }
 
+  /// Images of all sizes are open from the beginning.
   [[nodiscard]] OptionSet open(space::Ofa::Kind kind) const {
     using Kind = space::Ofa::Kind;
-    return kind == Kind::kernel ? kernels : kind == Kind::expand ? expansions : depths;
+    return kind == Kind::kernel   ? kernels
+           : kind == Kind::expand ? expansions
+           : kind == Kind::depth  ? depths
+                                  : OptionSet::first(space::Ofa::images.size());
   }
 
   /// What of a restriction is open; where the stage opens nothing that is allowed, the largest
@@ -45,7 +49,8 @@ struct OfaStage {
       const DecisionId decision(d);
       const auto options = allowed[decision];
       const auto both = options & open(S::kind(decision));
-      result = result.with(decision, both.empty() ? OptionSet{options.nth(options.size() - 1)} : both);
+      result =
+          result.with(decision, both.empty() ? OptionSet{options.nth(options.size() - 1)} : both);
     }
     return result;
   }
@@ -59,8 +64,9 @@ inline constexpr OptionSet all_options = OptionSet::from_mask(0b111);
 
 /// Progressive shrinking (Cai et al., ICLR 2020, section 3.3): the full network first, then smaller
 /// kernels, depths and widths join, each stage with subnets drawn uniformly from what is open and
-/// distilled from the full network. Epochs and rates: method.md section 3, for 180 + 120 + 140 + 140
-/// epochs; the first stage's rate is that of one of its devices.
+/// distilled from the full network, all of a step on images of one size. Epochs and rates:
+/// method.md section 3, for 180 + 120 + 140 + 140 epochs; the first stage's rate is that of one of
+/// its devices.
 struct Progressive {
   static constexpr std::string_view name = "progressive shrinking";
   static constexpr bool in_place = false;
@@ -77,18 +83,47 @@ struct Progressive {
   [[nodiscard]] static const std::vector<OfaStage>& all() {
     using namespace detail;
     static const std::vector<OfaStage> stages{
-        {.called = "full", .kernels = largest_option, .depths = largest_option,
-         .expansions = largest_option, .share = 180, .rate = {0.1625, 0.0}, .distil = false},
-        {.called = "kernel", .kernels = all_options, .depths = largest_option,
-         .expansions = largest_option, .share = 120, .rate = {0.06, 0.0}},
-        {.called = "depth 1", .kernels = all_options, .depths = larger_options,
-         .expansions = largest_option, .share = 20, .rate = {0.005, 0.0}, .subnets = 2},
-        {.called = "depth 2", .kernels = all_options, .depths = all_options,
-         .expansions = largest_option, .share = 120, .rate = {0.015, 0.0}, .subnets = 2},
-        {.called = "expand 1", .kernels = all_options, .depths = all_options,
-         .expansions = larger_options, .share = 20, .rate = {0.005, 0.0}, .subnets = 4},
-        {.called = "expand 2", .kernels = all_options, .depths = all_options,
-         .expansions = all_options, .share = 120, .rate = {0.015, 0.0}, .subnets = 4},
+        {.called = "full",
+         .kernels = largest_option,
+         .depths = largest_option,
+         .expansions = largest_option,
+         .share = 180,
+         .rate = {0.1625, 0.0},
+         .distil = false},
+        {.called = "kernel",
+         .kernels = all_options,
+         .depths = largest_option,
+         .expansions = largest_option,
+         .share = 120,
+         .rate = {0.06, 0.0}},
+        {.called = "depth 1",
+         .kernels = all_options,
+         .depths = larger_options,
+         .expansions = largest_option,
+         .share = 20,
+         .rate = {0.005, 0.0},
+         .subnets = 2},
+        {.called = "depth 2",
+         .kernels = all_options,
+         .depths = all_options,
+         .expansions = largest_option,
+         .share = 120,
+         .rate = {0.015, 0.0},
+         .subnets = 2},
+        {.called = "expand 1",
+         .kernels = all_options,
+         .depths = all_options,
+         .expansions = larger_options,
+         .share = 20,
+         .rate = {0.005, 0.0},
+         .subnets = 4},
+        {.called = "expand 2",
+         .kernels = all_options,
+         .depths = all_options,
+         .expansions = all_options,
+         .share = 120,
+         .rate = {0.015, 0.0},
+         .subnets = 4},
     };
     return stages;
   }
@@ -105,13 +140,16 @@ struct Progressive {
     for (std::size_t i = 0; i < stage.subnets; ++i) {
       auto from = stream.fork(i);
       drawn.push_back(open.sample(from));
+      constexpr auto image = Net::Space::image();
+      drawn.back().set(image, drawn.front()[image]);
     }
     return drawn;
   }
 };
 
 /// The sandwich rule with in-place distillation (Yu et al., BigNAS, ECCV 2020): every step trains
-/// the largest subnet on the labels, and the smallest and a few drawn ones on what the largest says.
+/// the largest subnet on the labels, and the smallest and a few drawn ones on what the largest
+/// says.
 struct Sandwich {
   static constexpr std::string_view name = "sandwich rule";
   static constexpr bool in_place = true;
@@ -157,9 +195,7 @@ concept SubnetSampler = requires(const P& sampler, const Net& net, const OfaStag
   { P::in_place } -> std::convertible_to<bool>;
   { sampler.stages } -> std::convertible_to<const std::vector<OfaStage>&>;
   { sampler.after_restart } -> std::convertible_to<const std::vector<OfaStage>&>;
-  {
-    sampler.subnets(net, stage, stream)
-  } -> std::same_as<std::vector<typename Net::Context>>;
+  { sampler.subnets(net, stage, stream) } -> std::same_as<std::vector<typename Net::Context>>;
 };
 
 }  // namespace cleave::strategy

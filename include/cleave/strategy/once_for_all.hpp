@@ -1,43 +1,28 @@
 #pragma once
 
 #include <algorithm>
+#include <cleave/strategy/cost_limits.hpp>
 #include <cleave/strategy/evolution.hpp>
 #include <cleave/strategy/ofa_stages.hpp>
 #include <cleave/strategy/weight_step.hpp>
 #include <cleave/supernet/ofa.hpp>
 #include <functional>
-#include <limits>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace cleave::strategy {
 
-/// Hard limits on a network.
-struct CostLimits {
-  double least_macs = 0;
-  double most_macs = std::numeric_limits<double>::infinity();
-  double most_params = std::numeric_limits<double>::infinity();
-  double most_latency = std::numeric_limits<double>::infinity();  ///< in what `latency` measures
-  template <class F>
-  void fields(F&& field) const {
-    field("least_macs", least_macs);
-    field("most_macs", most_macs);
-    field("most_params", most_params);
-    field("most_latency", most_latency);
-  }
-};
-
 /// Once-for-all (Cai, Gan, Wang, Zhang, Han, ICLR 2020) inside a restriction: a network and its
 /// subnets share weights, and training goes from the whole to the parts.
 ///
 ///     loss of a subnet = CE(labels, smoothed) + distillation * CE(softmax of the teacher's logits)
 ///
-/// summed over the subnets of a step, with one update; the teacher is the node's own full network as
-/// it was at the end of the full stage. Channels are sorted by importance before smaller widths
+/// summed over the subnets of a step, with one update; the teacher is the node's own full network
+/// as it was at the end of the full stage. Channels are sorted by importance before smaller widths
 /// join. Weight decay spares batch norms and biases. A leaf's architecture is found by evolution
-/// under hard limits, judged inside the supernet with batch statistics; re-estimate the running ones
-/// of the extracted network afterwards (network/extract.hpp).
+/// under hard limits, judged inside the supernet with batch statistics; re-estimate the running
+/// ones of the extracted network afterwards (network/extract.hpp).
 template <class Sampler = Progressive>
 struct OnceForAll {
   static constexpr std::string_view name = "once-for-all";
@@ -47,7 +32,6 @@ struct OnceForAll {
   Sgd weights{.weight_decay = 3e-5, .clip = 0};  ///< its rate is the stage's
   double label_smoothing = 0.1;
   double distillation = 1.0;
-  std::vector<std::int64_t> image_sizes{};  ///< one is drawn per step; none: images as they come
   Evolution evolution{};
   CostLimits limits{};
   std::size_t judged_batches = 0;  ///< of the judge's, to compare subnets on; 0: all
@@ -62,7 +46,6 @@ struct OnceForAll {
     field("weights", weights);
     field("label_smoothing", label_smoothing);
     field("distillation", distillation);
-    field("image_sizes", image_sizes);
     field("evolution", evolution);
     field("limits", limits);
     field("judged_batches", judged_batches);
@@ -71,10 +54,10 @@ struct OnceForAll {
   template <class Net>
   struct State {
     Sgd::State moments;
-    at::Tensor teacher;         ///< the full network's weights, [P]; undefined before there is one
-    std::size_t stage = 0;      ///< under way
-    bool restarted = false;     ///< in the stages of a restart
-    at::Tensor decays;          ///< where weights decay, [P]; made by `start`, so not a field to save
+    at::Tensor teacher;      ///< the full network's weights, [P]; undefined before there is one
+    std::size_t stage = 0;   ///< under way
+    bool restarted = false;  ///< in the stages of a restart
+    at::Tensor decays;       ///< where weights decay, [P]; made by `start`, so not a field to save
 
     template <class F>
     void fields(F&& field) {
@@ -95,13 +78,11 @@ struct OnceForAll {
       if (list->empty()) throw ValueError("once-for-all: no stages; at least 1 is needed");
       for (const auto& stage : *list)
         if (!(stage.share > 0) || stage.subnets == 0)
-          throw ValueError(fmt::format("once-for-all: stage {} has share {} and {} subnets; both "
-                                       "must be positive", stage.called, stage.share,
-                                       stage.subnets));
+          throw ValueError(
+              fmt::format("once-for-all: stage {} has share {} and {} subnets; both "
+                          "must be positive",
+                          stage.called, stage.share, stage.subnets));
     }
-    for (const auto size : image_sizes)
-      if (size < 1)
-        throw ValueError(fmt::format("once-for-all: image size {}, at least 1 is needed", size));
     return {weights.start(net.arena()), {}, 0, false, net.arena().matrix_mask()};
   }
 
@@ -129,11 +110,11 @@ struct OnceForAll {
     const auto at = moment(state.restarted, step.progress);
     while (state.stage < at.stage) enter_next(net, state);
     const auto& stage = stages_of(state)[state.stage];
-    const auto images = resized(step.weights.images, stream.fork("size"));
-    const auto& labels = step.weights.labels;
-    at::Tensor taught;  // the teacher's probabilities, [B, classes]
-    if (stage.distil && state.teacher.defined()) taught = teach(net, state.teacher, images);
+    const auto& [images, labels] = step.weights;
     const auto subnets = sampler.subnets(net, stage, stream.fork("subnets"));
+    at::Tensor taught;  // the teacher's probabilities, [B, classes]
+    if (stage.distil && state.teacher.defined())
+      taught = teach(net, state.teacher, images, subnets.front());
     net.arena().gradients().zero_();
     StepReport report;
     for (const auto& subnet : subnets) {
@@ -142,8 +123,8 @@ struct OnceForAll {
       if (Sampler::in_place && taught.defined()) {
         loss = soft_entropy(logits, taught);
       } else {
-        loss = at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100,
-                                      label_smoothing);
+        loss =
+            at::cross_entropy_loss(logits, labels, {}, at::Reduction::Mean, -100, label_smoothing);
         if (taught.defined()) loss = loss.add(soft_entropy(logits, taught), distillation);
       }
       loss.backward();
@@ -190,21 +171,19 @@ struct OnceForAll {
     return stages_of(state)[state.stage].within(net.restriction()).sample(stream);
   }
 
-  /// Throws `ValueError` when the limits leave no network, and for a judge without images.
+  /// Throws `ValueError`, with the least possible costs, when at every image size a limit lies
+  /// below them; when evolution finds nothing that keeps all limits; and for a judge without
+  /// images.
   template <ElasticSupernet Net>
   [[nodiscard]] Architecture<typename Net::Space> derive(const Net& net, const State<Net>&,
                                                          const Judge<Net>& judge,
                                                          Stream stream) const {
     using Space = typename Net::Space;
     if (judge.images == 0)
-      throw ValueError("once-for-all: no images to compare subnets on; the search half must not be "
-                       "empty");
-    const auto smallest = space::cost(net.smallest(), net.config().shape);
-    if (static_cast<double>(smallest.macs) > limits.most_macs ||
-        static_cast<double>(smallest.params) > limits.most_params)
-      throw ValueError(fmt::format("once-for-all: the smallest subnet has {} MACs and {} parameters, "
-                                   "allowed are {} and {}", smallest.macs, smallest.params,
-                                   limits.most_macs, limits.most_params));
+      throw ValueError(
+          "once-for-all: no images to compare subnets on; the search half must not be "
+          "empty");
+    const auto cheapest = cheapest_within(limits, net.restriction(), net.config().shape, latency);
     const auto batches =
         judged_batches == 0 ? judge.batches : std::min(judged_batches, judge.batches);
     const auto accuracies = [&](std::span<const Architecture<Space>> subnets) {
@@ -222,7 +201,7 @@ struct OnceForAll {
     const auto individuals = evolution(
         net.restriction(),
         [&](const Architecture<Space>& subnet) { return keeps_limits(net, subnet); }, accuracies,
-        stream);
+        stream, cheapest);
     if constexpr (std::same_as<Net, supernet::Ofa>)
       if (judged) judged(net, individuals);
     return best_of(individuals).architecture;
@@ -260,11 +239,12 @@ struct OnceForAll {
     state.moments.momentum.zero_();
   }
 
-  /// softmax of the full network's logits under the teacher's weights, [B, classes]. The weights are
-  /// lent to the network for one pass.
+  /// softmax of the full network's logits under the teacher's weights, [B, classes]. The weights
+  /// are lent to the network for one pass.
   template <class Net>
   [[nodiscard]] static at::Tensor teach(const Net& net, const at::Tensor& teacher,
-                                        const at::Tensor& images) {
+                                        const at::Tensor& images,
+                                        const typename Net::Context& like) {
     struct Lent {
       at::Tensor values;
       at::Tensor own = values.clone();
@@ -273,18 +253,11 @@ struct OnceForAll {
     const at::NoGradGuard no_grad;
     const Lent lent{net.arena().values()};
     at::Tensor(lent.values).copy_(teacher);
-    return net.forward_full(images).softmax(1);
+    return net.forward_full(images, like).softmax(1);
   }
 
   static at::Tensor soft_entropy(const at::Tensor& logits, const at::Tensor& probabilities) {
     return logits.log_softmax(1).mul(probabilities).sum(1).mean().neg();
-  }
-
-  [[nodiscard]] at::Tensor resized(const at::Tensor& images, Stream stream) const {
-    if (image_sizes.empty()) return images;
-    const auto size = image_sizes[stream.below(image_sizes.size())];
-    if (images.size(2) == size && images.size(3) == size) return images;
-    return at::_upsample_bilinear2d_aa(images, {size, size}, /*align_corners=*/false);
   }
 };
 

@@ -27,10 +27,10 @@ concept HasContext = requires {
 
 /// Logits of a batch under a context.
 template <class N>
-concept RunsUnderContext =
-    requires(const N& net, const at::Tensor& images, const typename N::Context& context) {
-      { net.forward(images, context) } -> std::same_as<at::Tensor>;
-    };
+concept RunsUnderContext = requires(const N& net, const at::Tensor& images,
+                                    const typename N::Context& context) {
+  { net.forward(images, context) } -> std::same_as<at::Tensor>;
+};
 
 /// One decision of a context can be reduced to one option.
 template <class N>
@@ -75,19 +75,19 @@ concept MixtureSupernet =
     Supernet<N> && std::same_as<typename N::Context, Mixture<typename N::Space>>;
 
 /// A supernet whose context is a subnet and whose options are parts of the same tensors: what
-/// Once-for-all needs. `largest()` and `smallest()` are subnets; `forward_full(images)` runs the
-/// teacher; `sort_channels(trained, companions)` puts the channels that matter most first.
-/// Models: supernet::Ofa.
+/// Once-for-all needs. `largest()` and `smallest()` are subnets; `forward_full(images, like)` runs
+/// the teacher on images of the size that the subnet `like` looks at; `sort_channels(trained,
+/// companions)` puts the channels that matter most first. Models: supernet::Ofa.
 template <class N>
-concept ElasticSupernet =
-    Supernet<N> && std::same_as<typename N::Context, Architecture<typename N::Space>> &&
+concept ElasticSupernet = Supernet<N> &&
+    std::same_as<typename N::Context, Architecture<typename N::Space>> &&
     requires(N& net, const N& fixed, const at::Tensor& images, OptionSet trained,
-             std::span<const at::Tensor> companions) {
-      { fixed.largest() } -> std::same_as<typename N::Context>;
-      { fixed.smallest() } -> std::same_as<typename N::Context>;
-      { fixed.forward_full(images) } -> std::same_as<at::Tensor>;
-      net.sort_channels(trained, companions);
-    };
+             std::span<const at::Tensor> companions, const typename N::Context& like) {
+  { fixed.largest() } -> std::same_as<typename N::Context>;
+  { fixed.smallest() } -> std::same_as<typename N::Context>;
+  { fixed.forward_full(images, like) } -> std::same_as<at::Tensor>;
+  net.sort_channels(trained, companions);
+};
 
 /// The supernet a space is searched with unless another is named; specialised beside each
 /// supernet. A user's own space specialises it too, or passes the supernet to the host.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cleave/space/mobile_network.hpp>
 #include <cleave/supernet/operations.hpp>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +30,18 @@ struct MobileConfig {
     return at::TensorOptions(device).dtype(scalar);
   }
 };
+
+/// images [B, C, H, W] at a share of their height and width, rounded, by antialiased bilinear
+/// interpolation.
+[[nodiscard]] inline at::Tensor scaled_images(const at::Tensor& images, double share) {
+  const auto scaled = [share](std::int64_t size) {
+    return std::max<std::int64_t>(1, std::llround(share * static_cast<double>(size)));
+  };
+  const auto height = scaled(images.size(2));
+  const auto width = scaled(images.size(3));
+  if (height == images.size(2) && width == images.size(3)) return images;
+  return at::_upsample_bilinear2d_aa(images, {height, width}, /*align_corners=*/false);
+}
 
 [[nodiscard]] inline at::Tensor activate(space::Activation activation, const at::Tensor& x) {
   switch (activation) {

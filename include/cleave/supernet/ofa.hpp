@@ -11,14 +11,15 @@
 
 namespace cleave::supernet {
 
-/// The Once-for-All supernet over MobileNetV3 (Cai et al., ICLR 2020): one network whose subnets use
-/// smaller kernels (learned transforms of the 7x7 filters), the first channels of every layer and
-/// the first layers of every stage. Its context is an architecture.
+/// The Once-for-All supernet over MobileNetV3 (Cai et al., ICLR 2020): one network whose subnets
+/// use smaller kernels (learned transforms of the 7x7 filters), the first channels of every layer,
+/// the first layers of every stage and smaller images. Its context is an architecture.
 ///
 /// A block's tensors are as large as the widest allowed expansion, its kernels always 7x7 (smaller
 /// ones are made from them); layers beyond every allowed depth do not exist. They belong to kernel
 /// and expansion of the block together, so that both are scored on everything but the block
-/// (method.md section 2); a depth owns nothing. Images of any size; batch statistics only.
+/// (method.md section 2); a depth and the image own nothing. Images of any size; batch statistics
+/// only.
 class Ofa {
  public:
   using Space = space::Ofa;
@@ -50,18 +51,20 @@ class Ofa {
     arena_.build(config.options(), stream);
   }
 
-  /// images: [B, C, H, W] -> [B, classes]. Throws `ValueError` for a subnet outside the restriction.
+  /// images: [B, C, H, W] -> [B, classes]. Throws `ValueError` for a subnet outside the
+  /// restriction.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& subnet) const {
     if (!allowed_.contains(subnet))
-      throw ValueError(fmt::format("ofa supernet: {} lies outside its restriction",
-                                   Space::to_text(subnet)));
+      throw ValueError(
+          fmt::format("ofa supernet: {} lies outside its restriction", Space::to_text(subnet)));
     return run(images, subnet);
   }
 
   /// The largest network that the weights hold, with kernels of 7 whether they are allowed or not:
-  /// the teacher. [B, classes]
-  [[nodiscard]] at::Tensor forward_full(const at::Tensor& images) const {
+  /// the teacher, which looks at images as large as `like` does. [B, classes]
+  [[nodiscard]] at::Tensor forward_full(const at::Tensor& images, const Context& like) const {
     auto full = largest();
+    full.set(Space::image(), like[Space::image()]);
     for (std::size_t place = 0; place < Space::layer_count; ++place)
       full.set(Space::kernel(place), OptionId(Space::kernels.size() - 1));
     return run(images, full);
@@ -103,13 +106,13 @@ class Ofa {
     }
   }
 
-  /// Calls `visit(name, tensor)` for every weight of a subnet as the subnet uses it, under the names
-  /// of the stand-alone network. Throws `ValueError` for a subnet outside the restriction.
+  /// Calls `visit(name, tensor)` for every weight of a subnet as the subnet uses it, under the
+  /// names of the stand-alone network. Throws `ValueError` for a subnet outside the restriction.
   template <class Visit>
   void visit_subnet(const Context& subnet, Visit visit) const {
     if (!allowed_.contains(subnet))
-      throw ValueError(fmt::format("ofa supernet: {} lies outside its restriction",
-                                   Space::to_text(subnet)));
+      throw ValueError(
+          fmt::format("ofa supernet: {} lies outside its restriction", Space::to_text(subnet)));
     for (const auto& entry : arena_.entries())
       if (entry.group == WeightGroup::shared())
         visit(std::string(entry.name), arena_.named(entry.name));
@@ -159,7 +162,8 @@ class Ofa {
     const auto normalise = [this](const BatchNorm& norm, const at::Tensor& y) {
       return norm.forward(arena_, y);
     };
-    auto x = first_.forward(arena_, stem_.forward(arena_, images, normalise), normalise);
+    const auto scaled = scaled_images(images, Space::image_share(subnet));
+    auto x = first_.forward(arena_, stem_.forward(arena_, scaled, normalise), normalise);
     for_each_layer(subnet, [&](std::size_t place) {
       x = layers_[place]->forward(arena_, x, size(place, subnet));
     });
