@@ -75,6 +75,17 @@ class Cell(nn.Module):
             nodes.append(sum(inputs))
         return nodes[-1]
 
+    def path(self, x, chosen):
+        nodes = [x]
+        index = 0
+        for target in range(1, 4):
+            inputs = []
+            for source in range(target):
+                inputs.append(self.edges[index].one(nodes[source], chosen[index]))
+                index += 1
+            nodes.append(sum(inputs))
+        return nodes[-1]
+
 
 class Reduction(nn.Module):
     def __init__(self, c_in, c_out):
@@ -85,6 +96,8 @@ class Reduction(nn.Module):
 
     def forward(self, x, *_):
         return self.shortcut(x) + self.b(self.a(x))
+
+    path = forward
 
 
 class Supernet(nn.Module):
@@ -105,6 +118,12 @@ class Supernet(nn.Module):
 
     def weights(self):
         return [p for name, p in self.named_parameters() if name != "alpha"]
+
+    def path(self, images, chosen):
+        x = self.stem(images)
+        for cell in self.cells:
+            x = cell.path(x, chosen)
+        return self.classifier(F.adaptive_avg_pool2d(self.last(x), 1).flatten(1))
 
     def forward(self, images, probe=None):
         mixture = F.softmax(self.alpha, dim=-1)
@@ -166,6 +185,13 @@ class Run:
         self.adam.step()
         self.weight_step()
 
+    def path(self):
+        """Evaluates one random path on 46 images, what choosing among paths consists of."""
+        images, labels = (part[:46] for part in self.batches[1])
+        chosen = torch.randint(5, (6,)).tolist()
+        with torch.no_grad():
+            self.net.path(images, chosen).argmax(1).eq(labels).sum().item()
+
     def probe_edge(self):
         rows = []
         for option in range(5):
@@ -196,7 +222,7 @@ def main():
     clock = time.process_time if "--cpu" in sys.argv else time.perf_counter
     for size in [word for word in sys.argv[1:] if word != "--cpu"] or SIZES:
         run = Run(*SIZES[size])
-        for what in ("first_order", "second_order", "probe_edge"):
+        for what in ("first_order", "second_order", "probe_edge", "path"):
             milliseconds, steps = median(getattr(run, what), float(os.environ.get("SECONDS", 20)),
                                          clock)
             print(f"{size}/{what}/python {milliseconds:.4g} ms, {steps} steps", flush=True)
