@@ -10,7 +10,7 @@ set(cleave_core_files core version split/split split/tree split/tree_text split/
                       split/tree_dot)
 set(cleave_mixed_rooms testing report schedule)
 # Headers of cleave::image_folder, which needs libjpeg-turbo and libpng besides; in no umbrella.
-set(cleave_image_headers data/image_decoder.hpp data/image_folder.hpp)
+set(cleave_image_headers data/image_decoder.hpp data/image_folder.hpp data/jpeg_reader.hpp)
 
 # Sets `out` to the headers of this project that `header` reaches, itself included, and
 # `outside_out` to all others that those include. Paths are relative to include/cleave.

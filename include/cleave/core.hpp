@@ -5,6 +5,7 @@
 /// the sake of compile time; include them by name. The list is checked, and rewritten, by
 /// cmake/umbrella.cmake.
 
+#include <cleave/core/buffers.hpp>
 #include <cleave/core/count.hpp>
 #include <cleave/core/crc32c.hpp>
 #include <cleave/core/error.hpp>

@@ -3,9 +3,10 @@
 #include <cleave/data/image_folder.hpp>
 #include <cleave/testing/data_laws.hpp>
 #include <cleave_test.hpp>
+#include <set>
+#include <temporary_folder.hpp>
 
 #include "made_files.hpp"
-#include <temporary_folder.hpp>
 
 using namespace cleave;
 using namespace cleave::data;
@@ -29,15 +30,44 @@ Bytes picture(std::int64_t width, std::int64_t height, std::uint64_t seed) {
   return pixels;
 }
 
-Bytes jpeg(const Bytes& pixels, std::int64_t width, std::int64_t height) {
-  const auto handle = ::tjInitCompress();
+/// How the colour of a test JPEG is stored.
+struct JpegForm {
+  int horizontal = 1;  ///< columns for each sample of colour
+  int vertical = 1;
+  bool progressive = false;
+  J_COLOR_SPACE space = JCS_RGB;  ///< of the pixels given
+  int quality = 98;
+};
+
+Bytes jpeg(const Bytes& pixels, std::int64_t width, std::int64_t height,
+           const JpegForm& form = {}) {
+  jpeg_compress_struct out{};
+  jpeg_error_mgr errors{};
+  out.err = ::jpeg_std_error(&errors);
+  ::jpeg_create_compress(&out);
   unsigned char* data = nullptr;
   unsigned long size = 0;
-  REQUIRE(::tjCompress2(handle, pixels.data(), int(width), 0, int(height), TJPF_RGB, &data, &size,
-                        TJSAMP_444, 98, 0) == 0);
+  ::jpeg_mem_dest(&out, &data, &size);
+  out.image_width = static_cast<JDIMENSION>(width);
+  out.image_height = static_cast<JDIMENSION>(height);
+  out.in_color_space = form.space;
+  out.input_components = form.space == JCS_GRAYSCALE ? 1 : form.space == JCS_CMYK ? 4 : 3;
+  ::jpeg_set_defaults(&out);
+  ::jpeg_set_quality(&out, form.quality, TRUE);
+  out.comp_info[0].h_samp_factor = form.horizontal;
+  out.comp_info[0].v_samp_factor = form.vertical;
+  if (form.progressive) ::jpeg_simple_progression(&out);
+  ::jpeg_start_compress(&out, TRUE);
+  const auto stride =
+      static_cast<std::size_t>(width) * static_cast<std::size_t>(out.input_components);
+  while (out.next_scanline < out.image_height) {
+    auto* row = const_cast<JSAMPROW>(pixels.data() + out.next_scanline * stride);
+    ::jpeg_write_scanlines(&out, &row, 1);
+  }
+  ::jpeg_finish_compress(&out);
   Bytes file(data, data + size);
-  ::tjFree(data);
-  ::tjDestroy(handle);
+  std::free(data);
+  ::jpeg_destroy_compress(&out);
   return file;
 }
 
@@ -133,26 +163,101 @@ TEST_CASE("an image of the set's size comes through as it is, normalised") {
   REQUIRE(worst < 1e-5);
 }
 
-TEST_CASE("resampling is that of torch's antialiased interpolation") {
-  Photo photo{37, 29, {}};
+namespace {
+
+/// Values 0 to 255 come out as they are.
+const Normalisation as_it_is{.scale = 1, .mean = {0, 0, 0}, .std = {1, 1, 1}};
+
+Photo noise(std::int64_t width, std::int64_t height) {
+  Photo photo;
+  photo.resize(width, height);
   Stream stream(3);
-  for (int k = 0; k < 37 * 29 * 4; ++k)
-    photo.pixels.push_back(static_cast<std::uint8_t>(stream.below(256)));
+  for (auto& value : photo.pixels) value = static_cast<std::uint8_t>(stream.below(256));
+  return photo;
+}
+
+/// [3, size, size].
+at::Tensor rendered(const Photo& photo, const PhotoDraw& draw, std::int64_t size,
+                    PhotoRenderer renderer = {}) {
+  const auto out = at::empty({size, size, 3}, at::kFloat);
+  renderer(photo, draw, size, as_it_is, out.mutable_data_ptr<float>());
+  return out.permute({2, 0, 1}).to(at::kDouble);
+}
+
+}  // namespace
+
+TEST_CASE("resampling is that of torch's antialiased interpolation") {
+  auto photo = noise(37, 29);
   const auto source = at::from_blob(photo.pixels.data(), {1, 29, 37, 4}, at::kByte)
                           .permute({0, 3, 1, 2})
-                          .to(at::kDouble);
-  for (const auto& [height, width] : std::vector<std::pair<int, int>>{{8, 9}, {29, 37}, {50, 64}})
-    for (const bool mirrored : {false, true}) {
-      const Box box{5, 3, 30, 20};
-      std::vector<Pixel> out(static_cast<std::size_t>(height * width));
-      Resampler()(photo, box, height, width, mirrored, out);
-      auto expected = at::_upsample_bilinear2d_aa(source.slice(2, 3, 23).slice(3, 5, 35),
-                                                  {height, width}, false);
-      if (mirrored) expected = expected.flip(3);
-      const auto got = at::from_blob(out.data(), {1, height, width, 4}, at::kFloat)
-                           .permute({0, 3, 1, 2})
-                           .to(at::kDouble);
-      REQUIRE((got - expected).abs().max().item<double>() < 1e-3);
+                          .to(at::kDouble)
+                          .slice(1, 0, 3);
+  for (const int size : {8, 9, 20, 30, 64})
+    for (const bool mirrored : {false, true})
+      for (const Box& box : {Box{5, 3, 30, 20}, Box{0, 0, 37, 29}, Box{36, 3, 1, 20}}) {
+        CAPTURE(size, mirrored, box.width);
+        const auto part = source
+                              .slice(2, static_cast<std::int64_t>(box.top),
+                                     static_cast<std::int64_t>(box.top + box.height))
+                              .slice(3, static_cast<std::int64_t>(box.left),
+                                     static_cast<std::int64_t>(box.left + box.width));
+        auto expected = at::_upsample_bilinear2d_aa(part, {size, size}, false)[0];
+        if (mirrored) expected = expected.flip(2);
+        const auto got = rendered(photo, {.box = box, .mirrored = mirrored}, size);
+        REQUIRE((got - expected).abs().max().item<double>() < 1e-3);
+      }
+}
+
+TEST_CASE("every part of a JPEG is decoded as in the whole") {
+  ImageDecoder decoder;
+  Photo whole, part;
+  Stream stream(4);
+  const auto pixels = [&](std::int64_t width, std::int64_t height, int channels) {
+    Bytes values(static_cast<std::size_t>(width * height * channels));
+    for (std::size_t k = 0; k < values.size(); ++k)  // coarse noise over a slope
+      values[k] = static_cast<std::uint8_t>(k / 97 % 200 + stream.below(56));
+    return values;
+  };
+  const std::vector<JpegForm> forms{{},
+                                    {.horizontal = 2},
+                                    {.horizontal = 2, .vertical = 2},
+                                    {.vertical = 2},
+                                    {.horizontal = 4},
+                                    {.horizontal = 2, .vertical = 2, .progressive = true},
+                                    {.space = JCS_GRAYSCALE},
+                                    {.space = JCS_CMYK}};
+  for (const auto& form : forms)
+    for (const auto& [width, height] : {std::pair{97, 71}, std::pair{32, 32}, std::pair{7, 5}}) {
+      const int channels = form.space == JCS_GRAYSCALE ? 1 : form.space == JCS_CMYK ? 4 : 3;
+      const auto file = jpeg(pixels(width, height, channels), width, height, form);
+      for (const double keep : {1.0, 0.5, 0.25}) {
+        decoder.decode(file, "file", keep, whole);
+        for (int draw = 0; draw < 30; ++draw) {
+          const auto crop =
+              draw_photo({.min_area = 0.02}, width, height, stream.fork("crop").fork(draw)).box;
+          decoder.open(file, "file");
+          const auto box = decoder.read(crop, keep, part);
+          CAPTURE(form.horizontal, form.vertical, form.progressive, form.space, width, keep,
+                  crop.left, crop.top, crop.width, crop.height);
+          // The same crop of both, pixel by pixel
+          const double x = static_cast<double>(whole.width) / width;
+          const double y = static_cast<double>(whole.height) / height;
+          const auto dx = static_cast<std::int64_t>(std::llround(crop.left * x - box.left));
+          const auto dy = static_cast<std::int64_t>(std::llround(crop.top * y - box.top));
+          REQUIRE(box.left + box.width <= static_cast<double>(part.width) + 1e-9);
+          REQUIRE(box.top + box.height <= static_cast<double>(part.height) + 1e-9);
+          std::size_t different = 0;
+          for (auto r = static_cast<std::int64_t>(box.top);
+               r < static_cast<std::int64_t>(std::ceil(box.top + box.height - 1e-9)); ++r)
+            for (auto c = static_cast<std::int64_t>(box.left);
+                 c < static_cast<std::int64_t>(std::ceil(box.left + box.width - 1e-9)); ++c)
+              for (std::int64_t k = 0; k < 3; ++k)
+                different += part.pixels[static_cast<std::size_t>((r * part.width + c) * 4 + k)] !=
+                             whole.pixels[static_cast<std::size_t>(
+                                 ((r + dy) * whole.width + c + dx) * 4 + k)];
+          REQUIRE(different == 0);
+        }
+      }
     }
 }
 
@@ -167,39 +272,172 @@ TEST_CASE("a reduced decode looks like the whole one") {
   REQUIRE(reduced.width == 160);
   decoder.decode(file, "file", 0.25, reduced);
   REQUIRE(reduced.width == 80);
-  std::vector<Pixel> a(100), b(100);
-  Resampler()(whole, {40, 40, 160, 160}, 10, 10, false, a);
-  Resampler()(reduced, {10, 10, 40, 40}, 10, 10, false, b);
-  for (std::size_t k = 0; k < a.size(); ++k)
-    for (int c = 0; c < 3; ++c) REQUIRE(std::abs(a[k][c] - b[k][c]) < 3.0F);
+  const auto a = rendered(whole, {.box = {40, 40, 160, 160}}, 10);
+  const auto b = rendered(reduced, {.box = {10, 10, 40, 40}}, 10);
+  REQUIRE((a - b).abs().max().item<double>() < 3.0);
 }
 
-TEST_CASE("colour jitter follows its definition") {
-  Stream stream(8);
-  std::vector<Pixel> image(50);
-  for (auto& pixel : image)
-    for (int c = 0; c < 3; ++c) pixel[c] = static_cast<float>(255 * stream.uniform());
+TEST_CASE("colour jitter follows its definition, with every instruction set") {
+  const auto photo = noise(11, 11);
+  PhotoRenderer renderer;  // one for all, as in a worker
   for (std::uint64_t seed = 0; seed < 30; ++seed) {
-    const auto draw = draw_photo({}, 100, 80, Stream(seed));
-    auto expected = image;
-    const auto luma = [](const Pixel& p) { return 0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]; };
+    auto draw = draw_photo({}, 100, 80, Stream(seed));
+    draw.mirrored = false;
+    draw.box = {0, 0, 11, 11};
+    if (seed % 5 == 4) draw.factors[seed % 3] = 1;
+    auto expected = rendered(photo, {.box = draw.box}, 11);
+    const auto luma_of = [](const at::Tensor& p) {
+      return p[0].mul(0.299).add(p[1], 0.587).add(p[2], 0.114);
+    };
     for (const auto step : draw.order) {
       const double f = draw.factors[static_cast<std::size_t>(step)];
-      double mean = 0;
-      for (const auto& p : expected) mean += luma(p) / 50;
-      for (auto& p : expected) {
-        const double centre = step == Jitter::Brightness ? 0.0
-                              : step == Jitter::Contrast ? mean
-                                                         : luma(p);
-        for (int c = 0; c < 3; ++c)
-          p[c] = static_cast<float>(std::clamp(centre + f * (p[c] - centre), 0.0, 255.0));
-      }
+      const auto luma = luma_of(expected);
+      const auto centre = step == Jitter::Brightness ? luma.mul(0)
+                          : step == Jitter::Contrast ? luma.mul(0).add(luma.mean())
+                                                     : luma;
+      expected = expected.sub(centre).mul(f).add(centre).clamp(0, 255);
     }
-    auto got = image;
-    jitter(got, draw);
-    for (std::size_t k = 0; k < got.size(); ++k)
-      for (int c = 0; c < 3; ++c) REQUIRE(got[k][c] == Approx(expected[k][c]).margin(1e-2));
+    const auto got = rendered(photo, draw, 11, renderer);
+    REQUIRE((got - expected).abs().max().item<double>() < 1e-2);
   }
+}
+
+TEST_CASE("the loops of every instruction set make the same image") {
+  const auto pixels = noise(50, 40);
+  for (const std::int64_t size : {1, 2, 3, 32, 45})
+    for (std::uint64_t seed = 0; seed < 12; ++seed) {
+      auto draw = draw_photo({}, 50, 40, Stream(seed));
+      photo::Taps rows, columns;
+      rows.make(draw.box.top, draw.box.height, 40, size);
+      columns.make(draw.box.left, draw.box.width, 50, size);
+      if (draw.mirrored) columns.mirror();
+      photo::Task task;
+      task.pixels = pixels.pixels.data();
+      task.stride = 200;
+      task.rows = &rows;
+      task.columns = &columns;
+      task.length = 50;
+      task.size = size;
+      task.steps = seed % 4;
+      task.order = draw.order;
+      task.factors = {1.3F, 0.7F, 0.8F};
+      task.factor.fill(0.5F);
+      task.offset.fill(-1.0F);
+      std::vector<float> line(232), image(static_cast<std::size_t>(size * (size + 1) * 4));
+      task.line = line.data();
+      task.image = image.data();
+      const auto made = [&](auto render) {
+        std::vector<float> out(static_cast<std::size_t>(size * size * 3 + 8), 7.0F);
+        task.out = out.data();
+        render(task);
+        for (std::size_t k = 0; k < 8; ++k)  // nothing beyond the image
+          REQUIRE(out[out.size() - 1 - k] == 7.0F);
+        return out;
+      };
+      const auto plain = made(photo::baseline::render), chosen = made(photo::render);
+      for (std::size_t k = 0; k < plain.size(); ++k)
+        REQUIRE(plain[k] == Approx(chosen[k]).margin(1e-3));
+    }
+}
+
+TEST_CASE("a cutout is a square of zeros around its centre, clipped at the border") {
+  const auto photo = noise(16, 16);
+  const auto whole = rendered(photo, {.box = {0, 0, 16, 16}}, 16);
+  std::set<std::int64_t> zeros;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    auto draw = draw_photo({.cutout = 6}, 16, 16, Stream(seed));
+    const auto cut = rendered(
+        photo,
+        {.box = {0, 0, 16, 16}, .cutout = draw.cutout, .cut_x = draw.cut_x, .cut_y = draw.cut_y},
+        16);
+    auto expected = whole.clone();
+    const auto y = static_cast<std::int64_t>(16 * draw.cut_y) - 3;
+    const auto x = static_cast<std::int64_t>(16 * draw.cut_x) - 3;
+    expected.slice(1, std::max<std::int64_t>(0, y), y + 6)
+        .slice(2, std::max<std::int64_t>(0, x), x + 6)
+        .zero_();
+    REQUIRE(cut.equal(expected));
+    zeros.insert(cut[0].eq(0).sum().item<std::int64_t>());
+  }
+  REQUIRE(zeros.size() > 5);  // whole squares and clipped ones
+  auto plain = draw_photo({}, 16, 16, Stream(1));
+  const auto with = draw_photo({.cutout = 6}, 16, 16, Stream(1));
+  plain.cutout = with.cutout, plain.cut_x = with.cut_x, plain.cut_y = with.cut_y;
+  REQUIRE(plain == with);  // it draws after all others
+}
+
+TEST_CASE("batches made ahead are the batches, whoever announces what") {
+  const Folder folder;
+  auto options = small;
+  options.ahead = 2;
+  options.keep_bytes = 3000;  // two or three files
+  const ImageFolder set(folder.path(), options);
+  options.workers = 1;
+  options.keep_bytes = 0;
+  const ImageFolder alone(folder.path(), options);
+  const auto request = [](std::size_t k) {
+    static const std::vector<Indices> chosen{{0, 1, 2}, {3, 4}, {5, 6, 7, 0}, {1}};
+    return BatchRequest{Part::Train, chosen[k % 4], true, Stream(k)};
+  };
+  const auto same = [&](const Batch& got, std::size_t k) {
+    const auto r = request(k);
+    const auto expected = alone.batch(r.part, r.indices, r.augment, r.stream);
+    REQUIRE(got.images.equal(expected.images));
+    REQUIRE(got.labels.equal(expected.labels));
+  };
+  std::vector<Batch> kept;  // their memory must not be used again
+  for (std::size_t k = 0; k < 12; ++k) {
+    kept.push_back(batch_of_loop(set, k, 12, request));
+    same(kept.back(), k);
+  }
+  for (std::size_t k = 0; k < 12; ++k) same(kept[k], k);
+  // More than may lie ready, never asked for, asked for by a copy of another size
+  for (std::size_t k = 0; k < 9; ++k) {
+    const auto r = request(k);
+    set.prepare(r.part, r.indices, r.augment, r.stream);
+  }
+  for (const std::size_t k : {0, 8, 7, 3}) {
+    const auto r = request(k);
+    same(set.batch(r.part, r.indices, r.augment, r.stream), k);
+    REQUIRE(set.at_size(9).batch(r.part, r.indices, r.augment, r.stream).images.size(2) == 9);
+  }
+  // A file's error waits for whoever asks
+  folder.write("train/bee/2.jpg", Bytes{'n', 'o'});
+  const ImageFolder fresh(folder.path(), small);
+  REQUIRE_NOTHROW(fresh.prepare(Part::Train, Indices{1, 7}, false, Stream()));
+  REQUIRE_THROWS_WITH(fresh.batch(Part::Train, Indices{1, 7}, false, Stream()),
+                      Contains("bee/2.jpg: at byte 0: neither JPEG nor PNG"));
+  REQUIRE_THROWS_AS(fresh.prepare(Part::Train, Indices{8}, false, Stream()), ValueError);
+  fresh.prepare(Part::Train, Indices{1, 2}, false, Stream());  // goes away with the set
+}
+
+TEST_CASE("files are kept in memory up to a limit") {
+  TemporaryFolder folder;
+  folder.write("a", Bytes{1, 2, 3});
+  folder.write("b", Bytes{4, 5, 6, 7});
+  folder.write("c", Bytes{8, 9});
+  KeptFiles files(3, 5);
+  FileReader read;
+  const auto get = [&](std::size_t i) {
+    const auto bytes = files.get(
+        i, (folder.path() / std::string(1, static_cast<char>('a' + i))).string(), 100, read);
+    return Bytes(bytes.begin(), bytes.end());
+  };
+  for (int again = 0; again < 2; ++again) {
+    REQUIRE(get(0) == Bytes{1, 2, 3});
+    REQUIRE(get(1) == Bytes{4, 5, 6, 7});  // does not fit
+    REQUIRE(get(2) == Bytes{8, 9});
+  }
+  for (const std::string name : {"a", "b", "c"}) folder.write(name, Bytes{0});
+  REQUIRE(get(0) == Bytes{1, 2, 3});
+  REQUIRE(get(1) == Bytes{0});
+  REQUIRE(get(2) == Bytes{8, 9});
+  REQUIRE_THROWS_WITH(read((folder.path() / "d").string(), 9), Contains("d: no such file"));
+  REQUIRE_THROWS_WITH(read(folder.path().string(), 9), Contains("not a regular file"));
+  folder.write("long", Bytes(200'000, 5));
+  REQUIRE(read((folder.path() / "long").string(), 200'000).size() == 200'000);
+  REQUIRE_THROWS_WITH(read((folder.path() / "long").string(), 199'999),
+                      Contains("200000 bytes, at most 199999 allowed"));
 }
 
 TEST_CASE("crops stay inside the image and cover the areas and ratios asked for") {
@@ -257,6 +495,9 @@ TEST_CASE("files that are not what they should be name themselves, and nothing i
     file.resize(file.size() - 30);
     folder.write("train/ant/0.jpg", file);
     refused("damaged JPEG: ");
+    for (std::uint64_t seed = 0; seed < 30; ++seed)  // whatever part of it the crop needs
+      REQUIRE_THROWS_WITH(set.batch(Part::Train, Indices{0}, true, Stream(seed)),
+                          Contains("0.jpg: damaged JPEG: "));
     REQUIRE(ImageFolder(folder.path(), options).damaged_files(Part::Train).empty());
     // Cut before the data there is no image to take
     file.resize(static_cast<std::size_t>(data) - 1);
@@ -264,7 +505,8 @@ TEST_CASE("files that are not what they should be name themselves, and nothing i
     refused("damaged JPEG: ");
     const auto problems = ImageFolder(folder.path(), options).damaged_files(Part::Train);
     REQUIRE(problems.size() == 1);
-    REQUIRE_THAT(problems[0], Contains("0.jpg: damaged JPEG: no image follows its header"));
+    REQUIRE_THAT(problems[0],
+                 Contains("0.jpg: damaged JPEG: Invalid JPEG file structure: missing SOS"));
   }
   SECTION("a header and nothing else") {
     file.resize(20);
@@ -332,6 +574,10 @@ TEST_CASE("folders of another layout and options outside their domain are refuse
                         Contains("crop areas from 0 to 1"));
     REQUIRE_THROWS_WITH(ImageFolder(folder.path(), {.augmentation = {.contrast = -1}}),
                         Contains("contrast -1"));
+    REQUIRE_THROWS_WITH(ImageFolder(folder.path(), {.augmentation = {.cutout = -1}}),
+                        Contains("cutout -1, at least 0"));
+    REQUIRE_THROWS_WITH(ImageFolder(folder.path(), {.ahead = 2000}),
+                        Contains("2000 batches ahead"));
     REQUIRE_THROWS_AS(ImageFolder(folder.path(), small).to(at::kLong), ValueError);
   }
 }

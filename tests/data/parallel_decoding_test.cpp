@@ -1,5 +1,5 @@
 #include <cleave/data/image_decoder.hpp>
-#include <cleave/data/photo_augmentation.hpp>
+#include <cleave/data/photo_renderer.hpp>
 #include <cleave/data/read_file.hpp>
 #include <cleave/data/worker_pool.hpp>
 #include <cleave_test.hpp>
@@ -25,7 +25,7 @@ TEST_CASE("files are decoded and resampled alike by any number of workers, damag
     struct Bench {
       ImageDecoder decoder;
       Photo photo;
-      Resampler resampler;
+      PhotoRenderer render;
     };
     std::vector<Bench> benches(workers);
     std::vector<std::string> found(jobs);
@@ -35,9 +35,10 @@ TEST_CASE("files are decoded and resampled alike by any number of workers, damag
         bench.decoder.decode(files[item % files.size()], "file", 1.0, bench.photo);
         const auto draw =
             draw_photo({}, bench.photo.width, bench.photo.height, cleave::Stream(item));
-        std::array<Pixel, 15> out{};
-        bench.resampler(bench.photo, draw.box, 3, 5, draw.mirrored, out);
-        for (const auto& pixel : out) found[item] += fmt::format("{} ", pixel[0]);
+        std::array<float, 48> out{};
+        bench.render(bench.photo, draw, 4, {.scale = 1, .mean = {0, 0, 0}, .std = {1, 1, 1}},
+                     out.data());
+        for (const auto value : out) found[item] += fmt::format("{} ", value);
       } catch (const cleave::Error& error) {
         found[item] = error.what();
       }

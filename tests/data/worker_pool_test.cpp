@@ -56,3 +56,33 @@ TEST_CASE("jobs from several threads wait for each other") {
   }
   for (const auto& of_caller : done) CHECK(of_caller == std::vector<int>(100, 10));
 }
+
+TEST_CASE("jobs are done in their order, can be cancelled, and go with the pool") {
+  for (const std::size_t workers : {1, 2, 4}) {
+    std::atomic<int> done = 0;
+    {
+      WorkerPool pool(workers);
+      const auto count = [&](std::size_t, std::size_t) { ++done; };
+      const auto first = pool.begin(100, count), second = pool.begin(50, count);
+      pool.finish(second);  // before the first: whoever waits is served
+      pool.finish(first);
+      CHECK(done == 150);
+      pool.finish(first);  // again: nothing to do
+
+      std::atomic<int> begun = 0;
+      const auto long_one = pool.begin(1'000'000, [&](std::size_t, std::size_t) { ++begun; });
+      pool.cancel(long_one);
+      pool.finish(long_one);
+      CHECK(begun < 1'000'000);
+
+      const auto fails = pool.begin(3, [](std::size_t item, std::size_t) {
+        throw cleave::DataError(fmt::format("item {}", item));
+      });
+      pool.for_each(10, count);
+      CHECK_THROWS_WITH(pool.finish(fails), "item 0");
+      for (int k = 0; k < 20; ++k)
+        static_cast<void>(pool.begin(100'000, count));  // most of it is never done
+    }
+    CHECK(done >= 160);
+  }
+}

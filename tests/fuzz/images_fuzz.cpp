@@ -1,9 +1,11 @@
 // What an image folder does with a file: header, limits, decoding, resampling. The file must give
 // either one of the library's errors or the image that its header announced. The first byte
-// chooses how far the decoder may reduce it and whether damage is accepted. (The decoders are not
+// chooses how far the decoder may reduce it, whether it decodes a part or the whole, and whether
+// damage is accepted. (The decoders are not
 // instrumented, so this finds what breaks our use of them rather than bugs inside them.)
 
 #include <cleave/data/image_decoder.hpp>
+#include <cleave/data/photo_renderer.hpp>
 #include <cstdlib>
 
 using namespace cleave::data;
@@ -14,21 +16,28 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   constexpr std::int64_t max_pixels = 1 << 14;
   try {
     ImageDecoder decoder({.max_pixels = max_pixels, .accept_damaged = (data[0] & 1U) != 0});
-    const auto announced = decoder.size(file, "fuzz");
+    const auto announced = decoder.open(file, "fuzz");
     if (announced.width * announced.height > max_pixels) std::abort();
     Photo photo;
     const double keep = (data[0] & 2U) != 0 ? 0.2 : 1.0;
-    decoder.decode(file, "fuzz", keep, photo);
-    if (keep == 1.0 && (photo.width != announced.width || photo.height != announced.height))
+    const auto draw =
+        draw_photo({}, announced.width, announced.height, cleave::Stream(data[0]));
+    const bool part = (data[0] & 4U) != 0;
+    const auto wanted = part ? draw.box : announced.box();
+    auto found = draw;
+    found.box = decoder.read(wanted, keep, photo);
+    if (keep == 1.0 && !part &&
+        (photo.width != announced.width || photo.height != announced.height))
       std::abort();
-    if (photo.pixels.size() != static_cast<std::size_t>(photo.width * photo.height * 4))
+    if (photo.pixels.size() !=
+        static_cast<std::size_t>(photo.width * photo.height * 4 + Photo::slack))
       std::abort();
-    std::array<Pixel, 15> out{};
-    const auto draw = draw_photo({}, photo.width, photo.height, cleave::Stream(data[0]));
-    Resampler()(photo, draw.box, 3, 5, draw.mirrored, out);
-    for (const auto& pixel : out)
-      for (int c = 0; c < 3; ++c)
-        if (!(pixel[c] >= -0.01F && pixel[c] <= 255.01F)) std::abort();
+    constexpr std::int64_t size = 5;
+    std::array<float, 3 * size * size> out{};
+    PhotoRenderer()(photo, found, size, {.scale = 1, .mean = {0, 0, 0}, .std = {1, 1, 1}},
+                    out.data());
+    for (const auto value : out)
+      if (!(value >= -0.01F && value <= 255.01F)) std::abort();
   } catch (const cleave::Error&) {
   }
   return 0;

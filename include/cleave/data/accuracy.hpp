@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/torch.hpp>
@@ -20,7 +21,9 @@ template <DataSet D, class LogitsOf>
   const SequentialBatches batches(images, evaluation_batch);
   at::Tensor correct;
   for (std::size_t k = 0; k < batches.batches(); ++k) {
-    const auto batch = data.batch(part, batches.batch(k), false, Stream());
+    const auto batch = batch_of_loop(data, k, batches.batches(), [&](std::size_t i) {
+      return BatchRequest{part, batches.batch(i), false, Stream()};
+    });
     const at::Tensor logits = logits_of(batch.images);
     const auto hits = logits.argmax(1).eq(batch.labels).sum();
     correct = correct.defined() ? correct.add(hits) : hits;

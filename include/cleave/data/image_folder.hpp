@@ -2,16 +2,20 @@
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
 
 #include <algorithm>
 #include <array>
+#include <cleave/core/buffers.hpp>
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/folder_listing.hpp>
 #include <cleave/data/image_decoder.hpp>
+#include <cleave/data/kept_files.hpp>
 #include <cleave/data/normalisation.hpp>
 #include <cleave/data/photo_augmentation.hpp>
+#include <cleave/data/photo_renderer.hpp>
 #include <cleave/data/read_file.hpp>
-#include <cleave/data/resample.hpp>
 #include <cleave/data/stratified.hpp>
 #include <cleave/data/worker_pool.hpp>
 #include <cstddef>
@@ -19,6 +23,8 @@
 #include <deque>
 #include <filesystem>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,13 +50,22 @@ struct ImageFolderOptions {
   std::string train_folder = "train";
   std::string test_folder{};  ///< empty: `val` or `test`, whichever is there
   std::size_t workers = 0;    ///< threads that decode, the caller's included; 0: one per core
+  /// Batches that may lie ready or be under way, see `prepare`; each has
+  /// images x 3 x size x size floats. 0, or one worker: none is made ahead.
+  std::size_t ahead = 4;
+  /// Bytes of files that each part keeps in memory once they were read: spares small ones the
+  /// system calls.
+  std::size_t keep_bytes = std::size_t{1} << 28;
   DecodeLimits limits{};
   std::size_t max_file_bytes = std::size_t{1} << 28;
 };
 
 /// A folder of JPEG and PNG files in ImageNet's layout, DIR/train/CLASS/IMAGE, read and decoded
 /// batch by batch by all cores; for sets that do not fit in memory. Copies share the listing and
-/// the threads.
+/// the threads. Of a JPEG only the part that the crop needs is decoded.
+///
+/// A model of `PreparesBatches`: the batches that the engine announces are made while it trains on
+/// the one before.
 ///
 /// Every image draws from `stream.fork(its place in the batch)`, never from a worker, so a batch is
 /// the same, bit for bit, with any number of workers. A file that is not what it should be
@@ -65,8 +80,8 @@ class ImageFolder {
     auto [classes, train, test] =
         list_image_folder(directory, options_.train_folder, options_.test_folder);
     classes_ = std::make_shared<const std::vector<std::string>>(std::move(classes));
-    parts_ = {std::make_shared<const FolderPart>(std::move(train)),
-              std::make_shared<const FolderPart>(std::move(test))};
+    parts_ = {std::make_shared<const KeptPart>(std::move(train), options_.keep_bytes),
+              std::make_shared<const KeptPart>(std::move(test), options_.keep_bytes)};
     workshop_ = std::make_shared<Workshop>(options_);
   }
 
@@ -89,27 +104,32 @@ class ImageFolder {
   /// and a number that the part does not have, `IoError` and `DataError` for a file.
   [[nodiscard]] Batch batch(Part part, std::span<const std::int64_t> indices, bool augment,
                             Stream stream) const {
-    const auto& chosen = of(part);
-    if (indices.empty()) throw ValueError(fmt::format("{}: a batch of no images", name()));
-    for (std::size_t i = 0; i < indices.size(); ++i)
-      if (indices[i] < 0 || indices[i] >= static_cast<std::int64_t>(chosen.labels.size()))
-        throw ValueError(fmt::format("{}: entry {} of a batch is image {}, the part has {}", name(),
-                                     i, indices[i], chosen.labels.size()));
-    const auto count = static_cast<std::int64_t>(indices.size());
-    Batch result{at::empty({count, 3, options_.size, options_.size}, at::kFloat,
-                           at::MemoryFormat::ChannelsLast),
-                 at::empty({count}, at::kLong)};
-    float* images = result.images.mutable_data_ptr<float>();
-    auto* labels = result.labels.mutable_data_ptr<std::int64_t>();
-    workshop_->pool.for_each(indices.size(), [&](std::size_t place, std::size_t worker) {
-      const auto i = static_cast<std::size_t>(indices[place]);
-      labels[place] = chosen.labels[i];
-      make_image(chosen.path(i), augment, stream.fork(place), workshop_->benches[worker],
-                 images + place * shape().size());
-    });
+    auto request = request_of(part, indices, augment, stream);
+    auto making = take_prepared(request);
+    if (!making) making = begin(std::move(request));
+    workshop_->pool.finish(making->job);
+    auto& result = making->batch;
     if (type_ != at::kFloat) result.images = result.images.to(type_);
     if (!device_.is_cpu()) return {result.images.to(device_), result.labels.to(device_)};
     return result;
+  }
+
+  /// Begins a batch that `batch` will soon be asked for with the same arguments, and returns at
+  /// once. Only time depends on it: what is never asked for is dropped for later announcements, and
+  /// errors of files are kept for `batch`. Throws `ValueError` as `batch`.
+  void prepare(Part part, std::span<const std::int64_t> indices, bool augment,
+               Stream stream) const {
+    auto request = request_of(part, indices, augment, stream);
+    if (options_.ahead == 0 || workshop_->pool.workers() == 1) return;
+    const std::lock_guard lock(workshop_->mutex);
+    auto& prepared = workshop_->prepared;
+    for (const auto& making : prepared)
+      if (making.request == request) return;
+    while (prepared.size() >= options_.ahead) {
+      workshop_->pool.cancel(prepared.front().job);
+      prepared.pop_front();
+    }
+    prepared.push_back(begin(std::move(request)));
   }
 
   /// Reads and decodes every file of a part and says what is wrong with which, in their order;
@@ -120,9 +140,8 @@ class ImageFolder {
     workshop_->pool.for_each(chosen.files.size(), [&](std::size_t i, std::size_t worker) {
       auto& bench = workshop_->benches[worker];
       try {
-        const auto path = chosen.path(i);
-        bench.decoder.decode(read_file(path, options_.max_file_bytes), path.string(), 1.0,
-                             bench.photo);
+        const auto path = chosen.path(i).string();
+        bench.decoder.decode(bench.read(path, options_.max_file_bytes), path, 1.0, bench.photo);
       } catch (const Error& error) {
         problems[i] = error.what();
       }
@@ -180,19 +199,42 @@ class ImageFolder {
         smaller.files.push_back(parts_[p]->files[static_cast<std::size_t>(number)]);
         smaller.labels.push_back(parts_[p]->labels[static_cast<std::size_t>(number)]);
       }
-      result.parts_[p] = std::make_shared<const FolderPart>(std::move(smaller));
+      result.parts_[p] = std::make_shared<const KeptPart>(std::move(smaller), options_.keep_bytes);
     }
     return result;
   }
 
  private:
+  /// A part, and what of it is in memory.
+  struct KeptPart : FolderPart {
+    KeptPart(FolderPart part, std::size_t keep_bytes)
+        : FolderPart(std::move(part)), kept(files.size(), keep_bytes) {}
+    mutable KeptFiles kept;
+  };
+  /// What a batch depends on.
+  struct Request {
+    std::shared_ptr<const KeptPart> part{};
+    std::vector<std::int64_t> indices{};
+    std::optional<PhotoAugmentation> augmentation{};
+    Stream stream{};
+    std::int64_t size = 0;
+
+    friend bool operator==(const Request&, const Request&) = default;
+  };
+  /// A batch under way.
+  struct Making {
+    Request request{};
+    Batch batch{};
+    WorkerPool::Handle job{};
+  };
   /// What one worker works with.
   struct Bench {
     explicit Bench(const DecodeLimits& limits) : decoder(limits) {}
+    FileReader read{};
     ImageDecoder decoder;
-    Resampler resample{};
+    PhotoRenderer render{};
     Photo photo{};
-    std::vector<Pixel> pixels{};
+    std::string path{};
   };
   struct Workshop {
     explicit Workshop(const ImageFolderOptions& options) : pool(options.workers) {
@@ -200,8 +242,83 @@ class ImageFolder {
         benches.emplace_back(options.limits);
     }
     std::deque<Bench> benches;
-    WorkerPool pool;  // last: its threads stop before the benches go
+    std::shared_ptr<Buffers> buffers = std::make_shared<Buffers>();
+    std::mutex mutex;
+    std::deque<Making> prepared;  ///< oldest first
+    WorkerPool pool;              // last: its threads stop before the benches go
   };
+
+  [[nodiscard]] Request request_of(Part part, std::span<const std::int64_t> indices, bool augment,
+                                   Stream stream) const {
+    const auto& chosen = parts_[part == Part::Train ? 0 : 1];
+    if (indices.empty()) throw ValueError(fmt::format("{}: a batch of no images", name()));
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      if (indices[i] < 0 || indices[i] >= static_cast<std::int64_t>(chosen->labels.size()))
+        throw ValueError(fmt::format("{}: entry {} of a batch is image {}, the part has {}", name(),
+                                     i, indices[i], chosen->labels.size()));
+    Request request{chosen, {indices.begin(), indices.end()}, {}, {}, options_.size};
+    if (augment) request.augmentation = options_.augmentation, request.stream = stream;
+    return request;
+  }
+
+  [[nodiscard]] std::optional<Making> take_prepared(const Request& request) const {
+    const std::lock_guard lock(workshop_->mutex);
+    auto& prepared = workshop_->prepared;
+    const auto found = std::find_if(prepared.begin(), prepared.end(), [&](const Making& making) {
+      return making.request == request;
+    });
+    if (found == prepared.end()) return std::nullopt;
+    auto making = std::move(*found);
+    prepared.erase(found);
+    return making;
+  }
+
+  /// Images, channels last, whose memory goes to a later batch with them.
+  [[nodiscard]] at::Tensor borrow(std::int64_t count, std::int64_t size) const {
+    const auto values = static_cast<std::size_t>(count * 3 * size * size);
+    auto lease = std::make_shared<Buffers::Lease>(workshop_->buffers->take(values * sizeof(float)));
+    float* const memory = lease->as<float>();
+    return at::from_blob(
+        memory, {count, 3, size, size}, {3 * size * size, 1, 3 * size, 3},
+        [lease](void*) mutable { lease.reset(); }, at::kFloat);
+  }
+
+  /// Hands a batch to the workers.
+  [[nodiscard]] Making begin(Request request) const {
+    const auto count = static_cast<std::int64_t>(request.indices.size());
+    Batch batch{borrow(count, request.size), at::empty({count}, at::kLong)};
+    // Not `this`: the job may outlive this copy of the set, though not the workshop
+    auto job = workshop_->pool.begin(
+        request.indices.size(),
+        [request, batch, central = options_.central, normalisation = options_.normalisation,
+         max_file_bytes = options_.max_file_bytes,
+         workshop = workshop_.get()](std::size_t place, std::size_t worker) {
+          const auto i = static_cast<std::size_t>(request.indices[place]);
+          const auto values = ImageShape{3, request.size, request.size}.size();
+          const auto& part = *request.part;
+          batch.labels.mutable_data_ptr<std::int64_t>()[place] = part.labels[i];
+          auto& bench = workshop->benches[worker];
+          auto& path = bench.path;
+          path = part.root.native();
+          path += '/';
+          path += part.files[i];
+          const auto size =
+              bench.decoder.open(part.kept.get(i, path, max_file_bytes, bench.read), path);
+          PhotoDraw draw;
+          if (request.augmentation)
+            draw = draw_photo(*request.augmentation, size.width, size.height,
+                              request.stream.fork(place));
+          else
+            draw.box = central_box(central, size.width, size.height);
+          draw.box = bench.decoder.read(
+              draw.box,
+              static_cast<double>(request.size) / std::min(draw.box.width, draw.box.height),
+              bench.photo);
+          bench.render(bench.photo, draw, request.size, normalisation,
+                       batch.images.mutable_data_ptr<float>() + place * values);
+        });
+    return {std::move(request), std::move(batch), std::move(job)};
+  }
 
   void check_options() const {
     const auto& o = options_;
@@ -212,44 +329,13 @@ class ImageFolder {
           fmt::format("{}: central share {}, allowed above 0 to 1", o.name, o.central));
     if (o.workers > 1024)
       throw ValueError(fmt::format("{}: {} workers, at most 1024", o.name, o.workers));
+    if (o.ahead > 1024)
+      throw ValueError(fmt::format("{}: {} batches ahead, at most 1024", o.name, o.ahead));
     if (o.limits.max_pixels < 1)
       throw ValueError(
           fmt::format("{}: at most {} pixels, at least 1 is needed", o.name, o.limits.max_pixels));
     check(o.augmentation, o.name);
     static_cast<void>(normalised_bytes(o.normalisation, 3));
-  }
-
-  /// One file to one image of the batch: `out` [size, size, 3].
-  void make_image(const std::filesystem::path& path, bool augment, const Stream& stream,
-                  Bench& bench, float* out) const {
-    const auto bytes = read_file(path, options_.max_file_bytes);
-    const auto what = path.string();
-    const auto [width, height] = bench.decoder.size(bytes, what);
-    PhotoDraw draw;
-    if (augment)
-      draw = draw_photo(options_.augmentation, width, height, stream);
-    else
-      draw.box = central_box(options_.central, width, height);
-    const auto size = static_cast<double>(options_.size);
-    bench.decoder.decode(bytes, what, size / std::min(draw.box.width, draw.box.height),
-                         bench.photo);
-    // The draw is in pixels of the file, the photo may have been reduced
-    const double x = static_cast<double>(bench.photo.width) / static_cast<double>(width);
-    const double y = static_cast<double>(bench.photo.height) / static_cast<double>(height);
-    const Box box{draw.box.left * x, draw.box.top * y, draw.box.width * x, draw.box.height * y};
-    bench.pixels.resize(static_cast<std::size_t>(options_.size * options_.size));
-    bench.resample(bench.photo, box, options_.size, options_.size, draw.mirrored, bench.pixels);
-    jitter(bench.pixels, draw);
-    Pixel factor{}, offset{};
-    const auto& [scale, mean, std] = options_.normalisation;
-    for (std::size_t c = 0; c < 3; ++c) {
-      factor[c] = static_cast<float>(1.0 / (scale * std[c]));
-      offset[c] = static_cast<float>(-mean[c] / std[c]);
-    }
-    for (const auto& pixel : bench.pixels) {
-      const Pixel value = pixel * factor + offset;
-      for (std::size_t c = 0; c < 3; ++c) *out++ = value[c];
-    }
   }
 
   [[nodiscard]] const FolderPart& of(Part part) const noexcept {
@@ -258,12 +344,12 @@ class ImageFolder {
 
   ImageFolderOptions options_;
   std::shared_ptr<const std::vector<std::string>> classes_;
-  std::array<std::shared_ptr<const FolderPart>, 2> parts_;
+  std::array<std::shared_ptr<const KeptPart>, 2> parts_;
   std::shared_ptr<Workshop> workshop_;
   at::ScalarType type_ = at::kFloat;
   at::Device device_ = at::kCPU;
 };
 
-static_assert(DataSet<ImageFolder>);
+static_assert(DataSet<ImageFolder> && PreparesBatches<ImageFolder>);
 
 }  // namespace cleave::data

@@ -4,22 +4,13 @@
 #include <array>
 #include <cleave/core/error.hpp>
 #include <cleave/core/random.hpp>
+#include <cleave/data/photo.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 namespace cleave::data {
-
-/// A part of an image, in its pixels.
-struct Box {
-  double left = 0;
-  double top = 0;
-  double width = 0;
-  double height = 0;
-
-  friend bool operator==(const Box&, const Box&) = default;
-};
 
 /// The training augmentation of photographs of any size (Szegedy et al. 2015, section 6; the jitter
 /// of Howard 2013 without its lighting noise):
@@ -30,7 +21,8 @@ struct Box {
 ///   3. colour jitter, in a uniform random order, on values 0 to 255, clamped after each:
 ///      brightness x f; contrast m + f (x - m), m the mean luma of the image; saturation
 ///      l + f (x - l), l the luma of the pixel; f uniform in [max(0, 1 - j), 1 + j], j the
-///      option of that name. Luma is 0.299 R + 0.587 G + 0.114 B. j = 0 leaves the step out.
+///      option of that name. Luma is 0.299 R + 0.587 G + 0.114 B. j = 0 leaves the step out;
+///   4. `cutout`: as for small images (data/augmentation.hpp), a square of this side becomes 0.
 struct PhotoAugmentation {
   double min_area = 0.08;
   double max_area = 1.0;
@@ -40,12 +32,13 @@ struct PhotoAugmentation {
   double brightness = 0.4;
   double contrast = 0.4;
   double saturation = 0.4;
+  int cutout = 0;
 
   friend bool operator==(const PhotoAugmentation&, const PhotoAugmentation&) = default;
 };
 
 /// Throws `ValueError` unless 0 < min_area <= max_area <= 1, 0 < min_ratio <= max_ratio, and the
-/// jitters are finite and not negative.
+/// jitters and the cutout are finite and not negative.
 inline void check(const PhotoAugmentation& a, std::string_view what) {
   if (!(a.min_area > 0 && a.min_area <= a.max_area && a.max_area <= 1))
     throw ValueError(fmt::format("{}: crop areas from {} to {}, allowed 0 < min <= max <= 1", what,
@@ -60,6 +53,8 @@ inline void check(const PhotoAugmentation& a, std::string_view what) {
   check_jitter("brightness", a.brightness);
   check_jitter("contrast", a.contrast);
   check_jitter("saturation", a.saturation);
+  if (a.cutout < 0)
+    throw ValueError(fmt::format("{}: cutout {}, at least 0 is needed", what, a.cutout));
 }
 
 /// The steps of the colour jitter.
@@ -71,6 +66,9 @@ struct PhotoDraw {
   bool mirrored = false;
   std::array<Jitter, 3> order{Jitter::Brightness, Jitter::Contrast, Jitter::Saturation};
   std::array<double, 3> factors{1.0, 1.0, 1.0};  ///< by step; 1 changes nothing
+  int cutout = 0;                                ///< side; 0: none
+  double cut_x = 0;                              ///< its centre, in shares of the image's side
+  double cut_y = 0;
 
   friend bool operator==(const PhotoDraw&, const PhotoDraw&) = default;
 };
@@ -114,6 +112,11 @@ struct PhotoDraw {
     if (jitters[k] > 0) draw.factors[k] = uniform(std::max(0.0, 1 - jitters[k]), 1 + jitters[k]);
   for (std::size_t k = draw.order.size(); k > 1; --k)
     std::swap(draw.order[k - 1], draw.order[stream.below(k)]);
+  if (a.cutout > 0) {
+    draw.cutout = a.cutout;
+    draw.cut_y = stream.uniform();
+    draw.cut_x = stream.uniform();
+  }
   return draw;
 }
 

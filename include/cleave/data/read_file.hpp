@@ -1,5 +1,9 @@
 #pragma once
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cleave/core/error.hpp>
 #include <cstddef>
@@ -8,6 +12,8 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
 #include <system_error>
 #include <vector>
 
@@ -40,5 +46,34 @@ namespace cleave::data {
     fail(fmt::format("the file changed while it was read, at byte {}", got));
   return bytes;
 }
+
+/// Reads one small file after another into memory that is kept. Three system calls where
+/// `read_file` needs seven, which counts when a file is decoded in microseconds. One object per
+/// thread.
+class FileReader {
+ public:
+  /// The bytes of a file; valid until the next call. Throws as `read_file`.
+  std::span<const std::uint8_t> operator()(const std::string& path, std::size_t max_bytes) {
+    // A pipe given by mistake must not be waited for
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    std::size_t size = 0;
+    bool whole = false;
+    while (file >= 0 && size <= max_bytes && !whole) {
+      if (size == bytes_.size()) bytes_.resize(std::max<std::size_t>(1 << 16, 2 * size));
+      const auto room = bytes_.size() - size;
+      const auto got = ::read(file, bytes_.data() + size, room);
+      if (got < 0) break;
+      size += static_cast<std::size_t>(got);
+      whole = static_cast<std::size_t>(got) < room;  // of a regular file only the end is short
+    }
+    if (file >= 0) ::close(file);
+    if (whole && size > 0 && size <= max_bytes) return {bytes_.data(), size};
+    bytes_ = read_file(path, max_bytes);  // says what is the matter
+    return bytes_;
+  }
+
+ private:
+  std::vector<std::uint8_t> bytes_{};
+};
 
 }  // namespace cleave::data

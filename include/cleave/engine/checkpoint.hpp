@@ -26,7 +26,9 @@ namespace detail {
 template <data::DataSet D>
 void list_surroundings(SettingsList& list, const D& data) {
   const auto labels = data.labels(data::Part::Train);
-  list("data", fmt::format("{}, {} train images, labels {:08x}", data.name(), labels.size(),
+  const auto shape = data.shape();
+  list("data", fmt::format("{}, {} train images of {} x {} x {}, labels {:08x}", data.name(),
+                           labels.size(), shape.channels, shape.height, shape.width,
                            crc32c(std::as_bytes(std::span(labels)))));
   list("threads", at::get_num_threads());  // sums over threads depend on their number
   list("instructions", at::get_cpu_capability());  // and over vectors on their length

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cleave/data/accuracy.hpp>
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/data/holdout.hpp>
 #include <cleave/engine/alpha_health.hpp>
@@ -310,14 +311,19 @@ class FewShotSearch {
           if (live.step == 0 && settings.trouble == strategy::NonFinite::RollBack)
             live.epoch_began.take(live);
           const auto k = live.step;
-          const auto of_step = of_epoch.fork("step").fork(k);
+          const auto stream_of_step = [&](std::size_t i) { return of_epoch.fork("step").fork(i); };
+          const auto of_step = stream_of_step(k);
           TrainingStep step;
           step.update_architecture = update;
-          step.weights = data.batch(data::Part::Train, weights.batch(k), true,
-                                    of_step.fork("weights"));
+          step.weights = data::batch_of_loop(data, k, weights.batches(), [&](std::size_t i) {
+            return data::BatchRequest{data::Part::Train, weights.batch(i), true,
+                                      stream_of_step(i).fork("weights")};
+          });
           if (update)
-            step.search = data.batch(data::Part::Train, search->batch(k % search->batches()), true,
-                                     of_step.fork("search"));
+            step.search = data::batch_of_loop(data, k, weights.batches(), [&](std::size_t i) {
+              return data::BatchRequest{data::Part::Train, search->batch(i % search->batches()), true,
+                                        stream_of_step(i).fork("search")};
+            });
           step.progress = (static_cast<double>(phase.before + epoch) +
                            static_cast<double>(k) / static_cast<double>(weights.batches())) /
                           static_cast<double>(phase.epochs);

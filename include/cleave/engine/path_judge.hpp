@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/strategy/concept.hpp>
@@ -82,10 +83,16 @@ class PathJudge {
                      records_.memory.size());
     const at::NoGradGuard no_grad;
     const auto numbers = batches_->batch(batch);
-    const auto material = data_.batch(data::Part::Train, numbers, false, Stream());
+    if (held_ != batch) {  // contexts come in groups, and an image folder decodes every time
+      held_.reset();
+      material_ = data::batch_of_loop(data_, batch, batches_->batches(), [&](std::size_t i) {
+        return data::BatchRequest{data::Part::Train, batches_->batch(i), false, Stream()};
+      });
+      held_ = batch;
+    }
     std::vector<at::Tensor> hits;
     for (const auto& context : contexts)
-      hits.push_back(net_.forward(material.images, context).argmax(1).eq(material.labels));
+      hits.push_back(net_.forward(material_.images, context).argmax(1).eq(material_.labels));
     const at::Tensor host = at::stack(hits).to(at::kCPU, at::kByte).contiguous();
     const auto* first = host.template const_data_ptr<std::uint8_t>();
     for (std::size_t i = 0; i < contexts.size(); ++i)
@@ -98,6 +105,8 @@ class PathJudge {
   std::vector<std::int64_t> images_;
   std::optional<data::SequentialBatches> batches_;
   Records records_;
+  data::Batch material_;  ///< of batch `held_`
+  std::optional<std::size_t> held_;
   std::optional<StageClock> clock_;  ///< runs from the first question that has to be computed
   std::size_t asked_ = 0;
 };

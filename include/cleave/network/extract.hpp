@@ -12,8 +12,8 @@ namespace cleave::network {
 
 /// A subnet as a network of its own, with copies of the weights it uses (smaller kernels already
 /// transformed). Its running statistics are fresh: re-estimate them before it is judged. With
-/// batch statistics it computes what the supernet does. Throws `ValueError` for a subnet outside the
-/// supernet's restriction.
+/// batch statistics it computes what the supernet does. Throws `ValueError` for a subnet outside
+/// the supernet's restriction.
 [[nodiscard]] inline Ofa extract(const supernet::Ofa& supernet,
                                  const Architecture<space::Ofa>& subnet, double dropout = 0) {
   Ofa result(subnet, {.sizes = supernet.config(), .dropout = dropout}, Stream());
@@ -32,8 +32,13 @@ void reestimate_statistics(MobileNet& net, const D& data, data::Part part,
                            std::span<const std::int64_t> images, std::size_t batch) {
   const data::SequentialBatches batches(images, batch);
   for (std::size_t k = 0; k < batches.batches(); ++k)
-    net.absorb_statistics(data.batch(part, batches.batch(k), false, Stream()).images,
-                          static_cast<std::int64_t>(k * batch));
+    net.absorb_statistics(
+        data::batch_of_loop(data, k, batches.batches(),
+                            [&](std::size_t i) {
+                              return data::BatchRequest{part, batches.batch(i), false, Stream()};
+                            })
+            .images,
+        static_cast<std::int64_t>(k * batch));
 }
 
 }  // namespace cleave::network

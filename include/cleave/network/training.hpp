@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cleave/data/accuracy.hpp>
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/network/concept.hpp>
@@ -38,9 +39,10 @@ struct Recipe {
   /// The retraining of the DARTS papers on CIFAR-10, which goes with cutout 16, drop-path and an
   /// auxiliary head (network/darts.hpp).
   [[nodiscard]] static Recipe darts() {
-    return {.optimiser = {.rate = {0.025, 0.0}, .weight_decay = 3e-4, .nesterov = false, .clip = 5.0},
-            .epochs = 600,
-            .batch = 96};
+    return {
+        .optimiser = {.rate = {0.025, 0.0}, .weight_decay = 3e-4, .nesterov = false, .clip = 5.0},
+        .epochs = 600,
+        .batch = 96};
   }
 };
 
@@ -78,17 +80,19 @@ class Training {
       const auto stream = stream_.fork("epoch").fork(epoch_);
       const data::EpochOrder order(images, recipe_.batch, stream.fork("order"));
       while (step_ < order.batches()) {
-        if (step_ == 0 && recipe_.trouble == strategy::NonFinite::RollBack) epoch_began_.take(*this);
+        if (step_ == 0 && recipe_.trouble == strategy::NonFinite::RollBack)
+          epoch_began_.take(*this);
         at::Tensor statistics_before;
         if (recipe_.trouble == strategy::NonFinite::SkipStep)
           statistics_before = net_.statistics().values().clone();
         const auto k = step_;
-        const auto batch = data.batch(data::Part::Train, order.batch(k), recipe_.augment,
-                                      stream.fork("augment").fork(k));
-        const double progress =
-            (static_cast<double>(epoch_) +
-             static_cast<double>(k) / static_cast<double>(order.batches())) /
-            static_cast<double>(recipe_.epochs);
+        const auto batch = data::batch_of_loop(data, k, order.batches(), [&](std::size_t i) {
+          return data::BatchRequest{data::Part::Train, order.batch(i), recipe_.augment,
+                                    stream.fork("augment").fork(i)};
+        });
+        const double progress = (static_cast<double>(epoch_) +
+                                 static_cast<double>(k) / static_cast<double>(order.batches())) /
+                                static_cast<double>(recipe_.epochs);
         net_.arena().gradients().zero_();
         const auto loss = loss_of(batch, {progress, stream.fork("network").fork(k)});
         loss.backward();

@@ -208,7 +208,7 @@ class Fused {
     return type == at::kDouble && fused::kernels_for<double>(x.size(1)) != nullptr;
   }
 
-  std::shared_ptr<fused::Buffers> buffers_ = std::make_shared<fused::Buffers>();
+  std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
 };
 
 }  // namespace cleave::supernet

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cleave/core/buffers.hpp>
 #include <cleave/space/nasbench201.hpp>
-#include <cleave/supernet/fused_buffers.hpp>
 #include <cleave/supernet/fused_isa.hpp>
 #include <cleave/supernet/operations.hpp>
 #include <cleave/torch.hpp>

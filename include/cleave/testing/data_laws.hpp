@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/check.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -73,6 +74,12 @@ void check_part(const D& set, data::Part part, const std::string& name, const Da
     }
   const auto drawn = batch(true, stream);
   if (!same(drawn, batch(true, stream))) say("the same arguments give different augmented batches");
+  if constexpr (data::PreparesBatches<D>) {
+    set.prepare(part, indices, true, stream);
+    set.prepare(part, indices, false, stream);
+    if (!same(drawn, batch(true, stream)) || !same(plain, batch(false, stream)))
+      say("a batch that was prepared is another one");
+  }
   if (!drawn.labels.equal(plain.labels)) say("augmentation changes labels");
   if (!drawn.images.sizes().equals(plain.images.sizes())) say("augmentation changes the shape");
   if (laws.augments && drawn.images.equal(batch(true, stream.fork("another")).images))

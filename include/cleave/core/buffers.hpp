@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <map>
@@ -12,7 +13,7 @@
 #include <sys/mman.h>
 #endif
 
-namespace cleave::supernet::fused {
+namespace cleave {
 
 /// Memory that goes from one pass to the next instead of back to the system: fresh pages cost as
 /// much as the arithmetic done on them. Holds what was in use at once at most; freed with the last
@@ -91,4 +92,4 @@ class Buffers : public std::enable_shared_from_this<Buffers> {
   std::multimap<std::size_t, void*> free_;
 };
 
-}  // namespace cleave::supernet::fused
+}  // namespace cleave
