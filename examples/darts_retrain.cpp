@@ -3,6 +3,7 @@
 
 #include <cleave/engine/retrain.hpp>
 #include <cleave/network/darts.hpp>
+#include <cleave/network/file.hpp>
 #include <cleave/space/darts_cost.hpp>
 #include <cleave/version.hpp>
 #include <filesystem>
@@ -53,10 +54,7 @@ void run(const Options& o) {
   if (o.threads > 0) at::set_num_threads(o.threads);
   const auto genotype = genotype_of(o.genotype);
   const auto device = example::device_of(o.device);
-  auto data = example::load(o.data, o.take).to(device);
-  auto augmentation = data.augmentation();
-  augmentation.cutout = o.cutout;
-  data = data.with_augmentation(augmentation);
+  const auto data = example::load_any(o.data, o.take).to(device).with_cutout(o.cutout);
 
   // [network]
   const cleave::network::DartsConfig config{
@@ -114,6 +112,7 @@ void run(const Options& o) {
                                  {"seconds", retraining.state().stages.back().seconds},
                                  {"test_accuracy", record.test_accuracy},
                                  {"test_images", record.test_images}};
+  cleave::network::save(directory.path() / "retrained.network", retraining.net());
   directory.write("retrained.json", report.dump(1) + "\n");
   example::forget_checkpoints(directory);
   fmt::print("{} epochs: test accuracy {:.2f} % on {} images, {} parameters\nresults: {}\n",
@@ -135,7 +134,7 @@ int main(int argc, char** argv) {
                  "Genotype(normal=[...], ...), or a file with that text, such as the genotype.txt of "
                  "darts_search")
       ->required();
-  app.add_option("--data", o.data, example::data_help)->capture_default_str();
+  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
   size("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
   size("--epochs", o.epochs, 1, "epochs; learning rate and drop-path run over them");
   size("--batch", o.batch, 2, "images per step");
@@ -151,7 +150,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
-  app.add_option("--out", o.out, "run folder: retrained.json, events.jsonl")->capture_default_str();
+  app.add_option("--out", o.out,
+                 "run folder: retrained.json, retrained.network (the weights), events.jsonl")
+      ->capture_default_str();
   example::declare(app, o.resume);
   app.add_flag("--quiet", o.quiet, "no progress");
   CLI11_PARSE(app, argc, argv);

@@ -48,6 +48,7 @@ struct Options {
   std::int64_t channels = 4;
   std::int64_t cells = 3;
   std::size_t batch = 64;
+  double alpha_rate = 0.02;
   std::size_t take = 0;
   std::vector<std::size_t> rungs{2, 4};
   std::int64_t network_channels = 8;
@@ -68,6 +69,7 @@ struct Options {
 
 /// What the papers' recipes on CIFAR-10 have in common.
 void papers(Options& o) {
+  o.alpha_rate = 3e-4;
   o.channels = 16;
   o.cells = 8;
   o.repeats = 100;
@@ -143,11 +145,14 @@ void declare(CLI::App& app, Options& o) {
   app.add_flag("--freeze,!--no-freeze", o.freeze, "alphas stay uniform until the last split");
   size("--repeats", o.repeats, 0,
        "gradient matching: fixed number of repeats; 0 stops when certain");
-  app.add_option("--data", o.data, example::data_help)->capture_default_str();
+  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
   size("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
   size("--channels", o.channels, 1, "channels of the supernet's first cells");
   size("--cells", o.cells, 1, "cells of the supernet");
   size("--batch", o.batch, 2, "images per search step");
+  app.add_option("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
   app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
       ->check(example::at_least(1))
       ->capture_default_str();
@@ -178,7 +183,7 @@ class Program {
  public:
   explicit Program(const Options& options)
       : o_(options),
-        data_(example::load(options.data, options.take)),
+        data_(example::load_any(options.data, options.take)),
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
@@ -206,6 +211,7 @@ class Program {
       return strategy;
     };
     const auto darts = [&](auto strategy) {
+      strategy.alpha.rate = o_.alpha_rate;
       if (o_.freeze) strategy.alpha_deviation = 0;  // exactly uniform while frozen
       return derived(strategy);
     };
@@ -218,6 +224,7 @@ class Program {
     } else if (o_.strategy == "snas") {
       DerivedBy<strategy::Snas, ChosenRule> snas{};
       snas.temperature.last = 0.03;
+      snas.alpha.rate = o_.alpha_rate;
       search(derived(snas));
     } else {
       strategy::Rsps<> rsps{};
@@ -275,10 +282,8 @@ class Program {
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
     auto all_settings = cleave::settings_of(host, data_);
     all_settings("cutout", o_.cutout);
-    auto augmentation = data_.augmentation();
-    augmentation.cutout = o_.cutout;
     example::run_and_write(host, all_settings, directory_, o_.resume, data_,
-                           data_.with_augmentation(augmentation),
+                           data_.with_cutout(o_.cutout),
                            example::watched(directory_, progress_, "search"),
                            [this](const auto& result, const auto& known, const auto& trouble) {
                              result_ = result;
@@ -304,6 +309,7 @@ class Program {
                                          {"channels", o_.channels},
                                          {"cells", o_.cells},
                                          {"batch", o_.batch},
+                                         {"alpha_rate", o_.alpha_rate},
                                          {"rungs", o_.rungs},
                                          {"network_channels", o_.network_channels},
                                          {"network_cells", o_.network_cells},
@@ -357,7 +363,7 @@ class Program {
   }
 
   Options o_;
-  cleave::data::InMemory data_;
+  example::AnyData data_;
   example::RunDirectory directory_;
   example::ProgressLine progress_;
   cleave::supernet::DartsConfig supernet_{};

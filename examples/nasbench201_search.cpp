@@ -45,7 +45,9 @@ struct Options {
   std::int64_t channels = 16;
   std::int64_t cells = 1;
   std::size_t batch = 48;
+  double alpha_rate = 3e-4;
   std::size_t take = 0;
+  std::int64_t size = 0;
   std::vector<std::size_t> rungs{3, 6, 12};
   std::size_t retrain_epochs = 40;
   std::size_t sharpness = 0;
@@ -127,6 +129,9 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
       ->check(example::at_least(0))
       ->capture_default_str();
+  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   app.add_option("--channels", o.channels, "channels of the first stage")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -135,6 +140,9 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--batch", o.batch, "images per search step")
       ->check(CLI::Range(2, 65536))
+      ->capture_default_str();
+  app.add_option("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)")
+      ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
       ->check(example::at_least(1))
@@ -168,7 +176,7 @@ class Program {
  public:
   explicit Program(const Options& options)
       : o_(options),
-        data_(example::load_any(options.data, options.take)),
+        data_(example::load_any(options.data, options.take).at_size(options.size)),
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
@@ -188,13 +196,13 @@ class Program {
   void run() {
     namespace strategy = cleave::strategy;
     if (o_.strategy == "darts1")
-      search(strategy::Darts<strategy::FirstOrder>{});
+      search(strategy::Darts<strategy::FirstOrder>{.alpha = {.rate = o_.alpha_rate}});
     else if (o_.strategy == "snas")
-      search(strategy::Snas{});
+      search(strategy::Snas{.alpha = {.rate = o_.alpha_rate}});
     else if (o_.strategy == "rsps")
       search(strategy::Rsps<>{.paths = o_.paths});
     else
-      search(strategy::Darts<strategy::SecondOrder>{});
+      search(strategy::Darts<strategy::SecondOrder>{.alpha = {.rate = o_.alpha_rate}});
     print();
   }
 
@@ -244,9 +252,11 @@ class Program {
                                          {"paths", o_.paths},
                                          {"data", o_.data},
                                          {"take", o_.take},
+                                         {"size", o_.size},
                                          {"channels", o_.channels},
                                          {"cells", o_.cells},
                                          {"batch", o_.batch},
+                                         {"alpha_rate", o_.alpha_rate},
                                          {"rungs", o_.rungs},
                                          {"retrain_epochs", o_.retrain_epochs},
                                          {"trouble", o_.trouble},

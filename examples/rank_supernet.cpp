@@ -45,6 +45,7 @@ struct Options {
   std::size_t warm_up = 5;
   std::size_t leaf_epochs = 5;
   std::size_t repeats = 0;
+  std::size_t judged = 0;
   std::int64_t channels = 8;
   std::int64_t cells = 1;
   std::size_t batch = 64;
@@ -80,6 +81,9 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--repeats", o.repeats, "fixed number of matching repeats; 0 stops when certain")
       ->capture_default_str();
+  app.add_option("--judged", o.judged,
+                 "images of the search half that architectures are judged on; 0 = all")
+      ->capture_default_str();
   app.add_option("--channels", o.channels)->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--cells", o.cells, "searched cells per stage")
       ->check(CLI::Range(1, 64))
@@ -102,6 +106,7 @@ struct LeafOpinion {
 /// RSPS, but a leaf is asked for its opinion on the sample instead of for its best path.
 struct Asked : cleave::strategy::Rsps<> {
   const Networks* sample = nullptr;
+  std::size_t images = 0;  ///< to judge on, rounded up to whole batches; 0: all
   std::vector<LeafOpinion>* opinions = nullptr;
 
   template <cleave::Supernet Net>
@@ -116,13 +121,16 @@ struct Asked : cleave::strategy::Rsps<> {
       contexts.push_back(net.context_of((*sample)[i]));
     }
     std::vector<std::size_t> right(contexts.size());
+    std::size_t seen = 0;
     for (std::size_t k = 0; k < judge.batches && !contexts.empty(); ++k) {
+      if (images > 0 && seen >= images) break;
       const auto rows = judge.hits(contexts, k);
+      seen += rows.front().size();
       for (std::size_t i = 0; i < rows.size(); ++i)
         for (const auto hit : rows[i]) right[i] += hit;
     }
     for (const auto count : right)
-      opinion.accuracies.push_back(static_cast<double>(count) / static_cast<double>(judge.images));
+      opinion.accuracies.push_back(static_cast<double>(count) / static_cast<double>(seen));
     opinions->push_back(opinion);
     if (contexts.empty()) return cleave::sample<Space>(net.restriction(), stream);
     const auto best = std::max_element(right.begin(), right.end()) - right.begin();
@@ -260,7 +268,7 @@ class Study {
     settings.batch = o_.batch;
     settings.seed = o_.seed;
     Method method{.name = name, .estimate = std::vector<double>(sample_.size())};
-    const Search search(settings, Asked{{}, &sample_, &method.leaves}, criterion);
+    const Search search(settings, Asked{{}, &sample_, o_.judged, &method.leaves}, criterion);
     const auto result = search.run(data_, example::watched(directory_, progress_, name));
     method.steps = result.search_steps();
     for (const auto& leaf : method.leaves)
@@ -342,6 +350,7 @@ class Study {
                                      {"warm_up", o_.warm_up},
                                      {"leaf_epochs", o_.leaf_epochs},
                                      {"repeats", o_.repeats},
+                                     {"judged", o_.judged},
                                      {"channels", o_.channels},
                                      {"cells", o_.cells},
                                      {"batch", o_.batch},

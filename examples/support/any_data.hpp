@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/in_memory.hpp>
 #ifdef CLEAVE_EXAMPLE_IMAGE_FOLDER
 #include <cleave/data/image_folder.hpp>
@@ -38,11 +39,48 @@ class AnyData {
     return std::visit([&](const auto& set) { return set.batch(part, indices, augment, stream); },
                       set_);
   }
+  /// Passed on to a set that makes batches ahead, nothing for others.
+  void prepare(cleave::data::Part part, std::span<const std::int64_t> indices, bool augment,
+               const cleave::Stream& stream) const {
+    std::visit(
+        [&](const auto& set) {
+          if constexpr (requires { set.prepare(part, indices, augment, stream); })
+            set.prepare(part, indices, augment, stream);
+        },
+        set_);
+  }
   [[nodiscard]] AnyData to(at::Device device) const {
     return std::visit([&](const auto& set) { return AnyData(set.to(device)); }, set_);
   }
   [[nodiscard]] AnyData take(std::size_t train, std::size_t test) const {
     return std::visit([&](const auto& set) { return AnyData(set.take(train, test)); }, set_);
+  }
+  /// The set's own augmentation with a cutout of this side; 0: none.
+  [[nodiscard]] AnyData with_cutout(int side) const {
+    return std::visit(
+        [&](const auto& set) {
+          auto augmentation = [&] {
+            if constexpr (requires { set.augmentation(); })
+              return set.augmentation();
+            else
+              return set.options().augmentation;
+          }();
+          augmentation.cutout = side;
+          return AnyData(set.with_augmentation(augmentation));
+        },
+        set_);
+  }
+  /// Square images of another size; 0 leaves them as they are.
+  [[nodiscard]] AnyData at_size(std::int64_t size) const {
+    if (size == 0) return *this;
+    return std::visit(
+        [&](const auto& set) {
+          if constexpr (requires { set.at_size(size); })
+            return AnyData(set.at_size(size));
+          else
+            return AnyData(set.at_size(size, size));
+        },
+        set_);
   }
 
  private:
@@ -53,6 +91,6 @@ class AnyData {
 #endif
 };
 
-static_assert(cleave::data::DataSet<AnyData>);
+static_assert(cleave::data::PreparesBatches<AnyData>);
 
 }  // namespace example

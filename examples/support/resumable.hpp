@@ -145,6 +145,7 @@ class ResumableRetraining {
         [&](const cleave::RunControl& saving) { run_.finish(data, saving, "network"); });
   }
   [[nodiscard]] const cleave::RetrainRun<N>& state() const noexcept { return run_; }
+  [[nodiscard]] N& net() noexcept { return run_.training.net(); }
 
  private:
   cleave::RetrainRun<N> run_;
