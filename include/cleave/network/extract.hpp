@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cleave/data/ahead.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/epoch_order.hpp>
 #include <cleave/network/mobile_network.hpp>
