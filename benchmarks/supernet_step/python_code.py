@@ -48,11 +48,11 @@ class Edge(nn.Module):
             nn.AvgPool2d(3, 1, 1, count_include_pad=False),
         ])
 
-    def forward(self, x, weights):
-        return sum(option(x) * w for option, w in zip(self.options, weights))
-
-    def one(self, x, chosen):
-        return self.options[chosen](x)
+    def forward(self, x, choice):
+        """All options, weighted by a row, or the one of an index."""
+        if isinstance(choice, int):
+            return self.options[choice](x)
+        return sum(option(x) * w for option, w in zip(self.options, choice))
 
 
 class Cell(nn.Module):
@@ -60,28 +60,13 @@ class Cell(nn.Module):
         super().__init__()
         self.edges = nn.ModuleList([Edge(c) for _ in range(6)])
 
-    def forward(self, x, weights, probe=None):
+    def forward(self, x, choices):
         nodes = [x]
         index = 0
         for target in range(1, 4):
             inputs = []
             for source in range(target):
-                edge = self.edges[index]
-                if probe is not None and probe[0] == index:
-                    inputs.append(edge.one(nodes[source], probe[1]))
-                else:
-                    inputs.append(edge(nodes[source], weights[index]))
-                index += 1
-            nodes.append(sum(inputs))
-        return nodes[-1]
-
-    def path(self, x, chosen):
-        nodes = [x]
-        index = 0
-        for target in range(1, 4):
-            inputs = []
-            for source in range(target):
-                inputs.append(self.edges[index].one(nodes[source], chosen[index]))
+                inputs.append(self.edges[index](nodes[source], choices[index]))
                 index += 1
             nodes.append(sum(inputs))
         return nodes[-1]
@@ -94,10 +79,8 @@ class Reduction(nn.Module):
         self.b = convolution(c_out, c_out, 3, 1, affine=True)
         self.shortcut = nn.Sequential(nn.AvgPool2d(2, 2), nn.Conv2d(c_in, c_out, 1, bias=False))
 
-    def forward(self, x, *_):
+    def forward(self, x, _):
         return self.shortcut(x) + self.b(self.a(x))
-
-    path = forward
 
 
 class Supernet(nn.Module):
@@ -119,17 +102,15 @@ class Supernet(nn.Module):
     def weights(self):
         return [p for name, p in self.named_parameters() if name != "alpha"]
 
-    def path(self, images, chosen):
+    def forward(self, images, path=None, probe=None):
+        """The mixture; a path of one option per edge; or the mixture with one edge probed."""
+        choices = path if path is not None else list(F.softmax(self.alpha, dim=-1))
+        if probe is not None:
+            edge, option = probe
+            choices[edge] = option
         x = self.stem(images)
         for cell in self.cells:
-            x = cell.path(x, chosen)
-        return self.classifier(F.adaptive_avg_pool2d(self.last(x), 1).flatten(1))
-
-    def forward(self, images, probe=None):
-        mixture = F.softmax(self.alpha, dim=-1)
-        x = self.stem(images)
-        for cell in self.cells:
-            x = cell(x, mixture, probe)
+            x = cell(x, choices)
         return self.classifier(F.adaptive_avg_pool2d(self.last(x), 1).flatten(1))
 
 
@@ -144,7 +125,7 @@ class Run:
                          torch.randint(10, (batch,))) for _ in range(2)]
 
     def loss(self, net, batch, probe=None):
-        return F.cross_entropy(net(batch[0], probe), batch[1])
+        return F.cross_entropy(net(batch[0], probe=probe), batch[1])
 
     def weight_step(self):
         self.sgd.zero_grad()
@@ -190,7 +171,7 @@ class Run:
         images, labels = (part[:46] for part in self.batches[1])
         chosen = torch.randint(5, (6,)).tolist()
         with torch.no_grad():
-            self.net.path(images, chosen).argmax(1).eq(labels).sum().item()
+            self.net(images, path=chosen).argmax(1).eq(labels).sum().item()
 
     def probe_edge(self):
         rows = []
