@@ -49,6 +49,10 @@ struct Size {
   std::int64_t pixels;
   std::int64_t image_channels;
   std::int64_t batch;
+
+  [[nodiscard]] supernet::NasBench201Config config() const {
+    return {.channels = channels, .cells = cells, .image_channels = image_channels};
+  }
 };
 inline constexpr Size full{"full", 16, 5, 32, 3, 64};
 inline constexpr Size digits{"digits", 16, 1, 8, 1, 64};
@@ -61,9 +65,7 @@ struct Scene {
   TrainingStep step;
 
   explicit Scene(const Size& size, at::MemoryFormat format = at::MemoryFormat::Contiguous)
-      : net({},
-            {.channels = size.channels, .cells = size.cells, .image_channels = size.image_channels},
-            Stream(1)) {
+      : net({}, size.config(), Stream(1)) {
     const auto batch = [&](std::uint64_t seed) {
       auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
       return data::Batch{

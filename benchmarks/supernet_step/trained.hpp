@@ -28,7 +28,7 @@ void with_trained(std::size_t epochs, const data::InMemory& data,
                   const std::function<void(const SplitScene<Trained>&)>& take) {
   using Search = FewShotSearch<Space, Strategy, HandOut>;
   typename Search::Settings settings;
-  settings.supernet = {.channels = digits.channels, .cells = digits.cells, .image_channels = 1};
+  settings.supernet = digits.config();
   settings.network = settings.supernet;
   settings.schedule = {.splits = {{epochs, 2}}, .final_epochs = 1};
   try {
@@ -40,9 +40,7 @@ void with_trained(std::size_t epochs, const data::InMemory& data,
 /// The same weights in a supernet that computes in another way.
 template <class Mixer>
 supernet::NasBench201<Mixer> in_another_way(const Trained& net) {
-  supernet::NasBench201<Mixer> other(
-      net.restriction(),
-      {.channels = digits.channels, .cells = digits.cells, .image_channels = 1}, Stream(1));
+  supernet::NasBench201<Mixer> other(net.restriction(), digits.config(), Stream(1));
   const at::NoGradGuard no_grad;
   at::Tensor(other.arena().values()).copy_(net.arena().values());
   return other;
