@@ -9,6 +9,8 @@ set(CLEAVE_FUZZ_SECONDS "" CACHE STRING "Seconds each fuzz test runs, in place o
 find_program(CLEAVE_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++-16 clang++-15
                                 clang++-14 DOC "Clang, for the fuzz tests")
 
+set(cleave_tsan TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp)
+
 # All programs of the label core, for a build that needs no others.
 add_custom_target(core_tests)
 
@@ -21,7 +23,7 @@ function(cleave_core_test)
   target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_test_support cleave_test_main)
   add_dependencies(core_tests ${arg_NAME})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS core)
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS core ENVIRONMENT "${cleave_tsan}")
 endfunction()
 
 # cleave_torch_test(NAME <name> SOURCES <file>...): shares one precompiled header.
@@ -38,8 +40,7 @@ function(cleave_torch_test)
   # One thread each: the networks of the tests are so small that threads only wait for each other.
   # Under the sanitizers: LibTorch keeps what it allocates once until the end (leaks of ours are found
   # in the core tests), and oneDNN has its own ways with memory.
-  set(environment OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0
-                  TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp)
+  set(environment OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0 ${cleave_tsan})
   set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT "${environment}")
 endfunction()
 
