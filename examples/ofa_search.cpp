@@ -6,22 +6,48 @@
 
 #include <cleave/core/crc32c.hpp>
 #include <cleave/network/extract.hpp>
+#include <cleave/strategy/accuracy_predictor.hpp>
 #include <cleave/strategy/once_for_all.hpp>
+#include <fstream>
+#include <variant>
 
 #include "support/mobile_search.hpp"
 
 namespace {
 
 using Space = cleave::space::Ofa;
-using Strategy = cleave::strategy::OnceForAll<>;
 using cleave::data::Part;
 
-const example::Presets<example::MobileOptions> presets{
-    {"small", [](example::MobileOptions&) {}},
+/// Where evolution's accuracies come from: `--predictor`.
+struct Estimator {
+  static constexpr std::string_view name = "one of several";
+  std::variant<cleave::strategy::Measured, cleave::strategy::Predicted> by{};
+
+  [[nodiscard]] cleave::strategy::Estimate<Space> operator()(
+      const cleave::Restriction<Space>& allowed,
+      const cleave::strategy::AccuracyOf<Space>& measured, const cleave::Stream& stream) const {
+    return std::visit([&](const auto& estimator) { return estimator(allowed, measured, stream); },
+                      by);
+  }
+  template <class F>
+  void fields(F&& field) const {
+    std::visit([&](const auto& estimator) { field("by", estimator); }, by);
+  }
+};
+using Strategy =
+    cleave::strategy::OnceForAll<cleave::strategy::Progressive, Estimator>;
+
+struct Options : example::MobileOptions {
+  std::size_t predictor = 0;
+  std::size_t judged_batches = 0;
+};
+
+const example::Presets<Options> presets{
+    {"small", [](Options&) {}},
     // The paper's recipe: full network 180 epochs, kernel stage split at 30, 60 and 90 of 120, leaves
     // from the full network through kernel, depth and expand.
     {"gm-ofa",
-     [](example::MobileOptions& o) {
+     [](Options& o) {
        o.width = 1.2;
        o.split_epochs = {210, 240, 270};
        o.groups = {2, 2, 2};
@@ -33,6 +59,12 @@ const example::Presets<example::MobileOptions> presets{
        o.retrain_epochs = 450;
      }},
 };
+
+/// What the file of a leaf's predictor says of it; null when there is none.
+nlohmann::json read_quality(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  return file ? nlohmann::json::parse(file) : nlohmann::json();
+}
 
 /// Where a leaf's best subnet lies, by the leaf's restriction.
 std::string file_of(const cleave::Restriction<Space>& leaf) {
@@ -47,7 +79,18 @@ std::string file_of(const cleave::Restriction<Space>& leaf) {
 int main(int argc, char** argv) {
   const auto options = example::read_options(
       argc, argv, "Once-for-all with gradient-matching splits", presets,
-      [](CLI::App& app, example::MobileOptions& o) { example::declare(app, o, presets); });
+      [](CLI::App& app, Options& o) {
+        example::declare(app, o, presets);
+        app.add_option("--predictor", o.predictor,
+                       "measure so many subnets of a leaf, train a predictor of accuracy on them, and "
+                       "let it lead evolution; 0 = measure every subnet that evolution looks at")
+            ->check(example::at_least(0))
+            ->capture_default_str();
+        app.add_option("--judged-batches", o.judged_batches,
+                       "batches of held-out images that a subnet is measured on; 0 = all")
+            ->check(example::at_least(0))
+            ->capture_default_str();
+      });
   return example::exit_code_of("ofa_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("ofa_search", options);
     const bool paper = options.preset == "gm-ofa";
@@ -59,7 +102,13 @@ int main(int argc, char** argv) {
         stage.rate.first *= options.rate_scale;
       }
     if (paper) strategy.sampler.stages[1].share = 90;  // the last split ends the kernel stage
-    if (!paper) strategy.evolution = {.population = 20, .generations = 5};
+    if (!paper)
+      strategy.evolution = options.predictor == 0
+                               ? cleave::strategy::Evolution{.population = 20, .generations = 5}
+                               : cleave::strategy::Evolution{.population = 50, .generations = 40};
+    strategy.judged_batches = options.judged_batches;
+    if (options.predictor > 0)
+      strategy.estimator.by = cleave::strategy::Predicted{.samples = options.predictor};
     if (options.most_macs > 0) strategy.limits.most_macs = 1e6 * options.most_macs;
     if (options.most_latency > 0) {
       strategy.latency = program.latency;
@@ -78,8 +127,37 @@ int main(int argc, char** argv) {
                              Space::to_text(one.architecture));
       program.directory.write(file + ".front.csv", front);
     };
+    // Told when a leaf is searched and kept in a file: a run that goes on is not told again.
+    const std::string quality_file = ".predictor.json";
+    strategy.estimated = [&](const cleave::supernet::Ofa& leaf, const auto& quality) {
+      const nlohmann::json text = {{"fitted", quality.fitted},
+                                   {"held_out", quality.held_out},
+                                   {"kendall_tau_b", quality.tau},
+                                   {"rmse", quality.rmse}};
+      program.directory.write(file_of(leaf.restriction()) + quality_file, text.dump(1) + "\n");
+    };
+    const auto quality_of = [&](const auto& result, std::size_t leaf) {
+      const auto& allowed = result.tree[result.leaves[leaf].node].restriction;
+      return read_quality(program.directory.path() / (file_of(allowed) + quality_file));
+    };
+    if (options.predictor > 0)
+      program.amend = [&](nlohmann::json& report, const auto& result) {
+        for (std::size_t i = 0; i < result.leaves.size(); ++i)
+          report["search"]["leaves"][i]["predictor"] = quality_of(result, i);
+        report["settings"]["predictor"] = options.predictor;
+      };
     program.run(strategy, Space::decisions(Space::Kind::kernel), cleave::Restart::LastSplit);
     program.print();
+    for (std::size_t i = 0; options.predictor > 0 && i < program.result.leaves.size(); ++i) {
+      const auto quality = quality_of(program.result, i);
+      const auto tau = quality["kendall_tau_b"];  // null where everything was equal
+      fmt::print("leaf {}: predictor of {} subnets, on {} others: tau-b {}, error {:.2f} points\n",
+                 program.result.tree[program.result.leaves[i].node].path,
+                 quality["fitted"].template get<std::size_t>(),
+                 quality["held_out"].template get<std::size_t>(),
+                 tau.is_null() ? "undefined" : fmt::format("{:.3f}", tau.template get<double>()),
+                 100 * quality["rmse"].template get<double>());
+    }
 
     const auto& chosen = program.result.leaves[*program.result.chosen];
     const auto file = file_of(program.result.tree[chosen.node].restriction);

@@ -34,6 +34,7 @@ struct MobileOptions {
   std::string preset = "small";
   std::string data = "digits";
   std::size_t take = 0;
+  std::int64_t size = 0;
   double width = 0.25;
   std::vector<std::size_t> split_epochs{3, 4};
   std::vector<std::size_t> groups{2, 2};
@@ -62,6 +63,9 @@ void declare(CLI::App& app, Options& o, const Presets<Options>& presets) {
       ->capture_default_str();
   app.add_option("--data", o.data, any_data_help)->capture_default_str();
   app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
+      ->check(at_least(0))
+      ->capture_default_str();
+  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
       ->check(at_least(0))
       ->capture_default_str();
   app.add_option("--width", o.width, "multiplier of every channel count")
@@ -125,7 +129,9 @@ class MobileProgram {
 
   MobileProgram(std::string name, const MobileOptions& options)
       : o(options),
-        data(load_any(options.data, options.take).to(device_of(options.device))),
+        data(load_any(options.data, options.take)
+                 .at_size(options.size)
+                 .to(device_of(options.device))),
         directory(options.out),
         name_(std::move(name)),
         progress_(options.quiet) {
@@ -212,12 +218,15 @@ class MobileProgram {
   cleave::SearchResult<Space> result{};
   /// Milliseconds by `--latency-table`; empty without one.
   std::function<double(const cleave::space::MobileNetwork&)> latency{};
+  /// What a program adds to result.json.
+  std::function<void(nlohmann::json&, const cleave::SearchResult<Space>&)> amend{};
 
  private:
   void write(const std::map<std::string, std::string>& settings, const std::string& trouble) {
     const nlohmann::json command_line = {{"preset", o.preset},
                                          {"data", o.data},
                                          {"take", o.take},
+                                         {"size", o.size},
                                          {"width", o.width},
                                          {"split_epochs", o.split_epochs},
                                          {"groups", o.groups},
@@ -234,8 +243,9 @@ class MobileProgram {
                                          {"seed", o.seed},
                                          {"device", o.device},
                                          {"threads", at::get_num_threads()}};
-    const auto report =
+    auto report =
         report_of(name_, command_line, settings, cleave::report::to_json(result), trouble);
+    if (amend) amend(report, result);
     directory.write("result.json", report.dump(1) + "\n");
     // The leaves' restrictions, for people and programs.
     const auto tree = cleave::to_text(result.tree);

@@ -95,6 +95,8 @@
 #include <cleave/split/random.hpp>
 #include <cleave/split/repeats.hpp>
 #include <cleave/split/scene.hpp>
+#include <cleave/strategy/accuracy_estimator.hpp>
+#include <cleave/strategy/accuracy_predictor.hpp>
 #include <cleave/strategy/alpha_hessian.hpp>
 #include <cleave/strategy/alphas.hpp>
 #include <cleave/strategy/concept.hpp>

@@ -4,6 +4,7 @@
 #include <cleave/network/extract.hpp>
 #include <cleave/network/file.hpp>
 #include <cleave/split/gradient_matching.hpp>
+#include <cleave/strategy/accuracy_predictor.hpp>
 #include <cleave/strategy/once_for_all.hpp>
 #include <cleave/supernet/ofa.hpp>
 #include <cleave_test.hpp>
@@ -346,6 +347,57 @@ TEST_CASE("an OFA search goes on from a checkpoint as if it had not been stopped
     CHECK(resumed.leaves[i].genotype == whole.leaves[i].genotype);
     CHECK(resumed.leaves[i].supernet_accuracy == whole.leaves[i].supernet_accuracy);
   }
+}
+
+TEST_CASE("a predictor leads the search of a leaf, also of one that was stopped in between") {
+  using Led = strategy::OnceForAll<strategy::Progressive, strategy::Predicted>;
+  using LedSearch = FewShotSearch<Space, Led, Matching>;
+  Small small(Restart::None);
+  Led led;
+  led.sampler = small.strategy.sampler;
+  led.evolution = {.population = 20, .generations = 4};
+  led.estimator = {.samples = 40, .finalists = 4, .predictor = {.width = 16, .epochs = 10}};
+  led.judged_batches = 1;
+  std::vector<strategy::EstimateQuality> qualities;
+  led.estimated = [&](const Net&, const auto& quality) { qualities.push_back(quality); };
+  led.judged = [&](const Net&, const auto& individuals) {
+    CHECK((individuals.size() >= 40 && individuals.size() <= 44));
+  };
+  LedSearch::Settings settings;
+  settings.schedule = {.splits = {}, .final_epochs = 1, .freeze_architecture = false};
+  settings.supernet = small.settings.supernet;
+  settings.network.sizes = small.settings.supernet;
+  settings.trial = small.settings.trial;
+  settings.batch = 30;
+  const LedSearch search(settings, led, small.matching, {.rungs = {1}});
+  const auto whole = search.run(small.data);
+  REQUIRE(qualities.size() == 1);
+  CHECK(qualities[0].fitted == 32);
+  CHECK(qualities[0].held_out == 8);
+
+  auto state = search.start();
+  std::size_t judged = 0;
+  for (int part = 0; part < 3; ++part) {  // in the sample, twice; in the finalists
+    std::size_t signs = 0;
+    const RunControl stopping{
+        [&](const Progress& at) {
+          if (at.stage == Stage::Judging && at.kind == Progress::Kind::Advanced) ++signs;
+        },
+        [&] { return signs > 0; }};
+    CHECK_THROWS_AS(search.run(small.data, stopping, state), Interrupted);
+    archive::Writer to;
+    write_run<LedSearch>(to, state);
+    archive::Reader from(to.buffer(), "run");
+    state = read_run(from, search);
+    judged += signs;
+  }
+  CHECK(judged >= 3);
+  search.run(small.data, {}, state);
+  CHECK(state.result.leaves[0].genotype == whole.leaves[0].genotype);
+  CHECK(state.result.leaves[0].supernet_accuracy == whole.leaves[0].supernet_accuracy);
+  REQUIRE(qualities.size() == 2);
+  CHECK(qualities[1].tau == qualities[0].tau);
+  CHECK(qualities[1].rmse == qualities[0].rmse);
 }
 
 TEST_CASE("a subnet is written to a file and read back; other files are refused") {

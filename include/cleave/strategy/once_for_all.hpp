@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cleave/strategy/accuracy_estimator.hpp>
 #include <cleave/strategy/cost_limits.hpp>
-#include <cleave/strategy/evolution.hpp>
 #include <cleave/strategy/ofa_stages.hpp>
 #include <cleave/strategy/weight_step.hpp>
 #include <cleave/supernet/ofa.hpp>
@@ -21,10 +21,16 @@ namespace cleave::strategy {
 /// summed over the subnets of a step, with one update; the teacher is the node's own full network
 /// as it was at the end of the full stage. Channels are sorted by importance before smaller widths
 /// join. Weight decay spares batch norms and biases. A leaf's architecture is found by evolution
-/// under hard limits, judged inside the supernet with batch statistics; re-estimate the running
-/// ones of the extracted network afterwards (network/extract.hpp).
-template <class Sampler = Progressive>
+/// under hard limits, judged inside the supernet with batch statistics, all of them or those that an
+/// estimator asks for; re-estimate the running ones of the extracted network afterwards
+/// (network/extract.hpp).
+template <class Sampler = Progressive, class Estimator = Measured>
 struct OnceForAll {
+  static_assert(AccuracyEstimator<Estimator, space::Ofa>,
+                "OnceForAll: an accuracy estimator needs name and Estimate<S> operator()(const "
+                "Restriction<S>&, const AccuracyOf<S>& measured, Stream) const (docs/policies.md, "
+                "Accuracy estimators)");
+
   static constexpr std::string_view name = "once-for-all";
   static constexpr bool learns_architecture = false;
 
@@ -33,6 +39,7 @@ struct OnceForAll {
   double label_smoothing = 0.1;
   double distillation = 1.0;
   Evolution evolution{};
+  Estimator estimator{};
   CostLimits limits{};
   std::size_t judged_batches = 0;  ///< of the judge's, to compare subnets on; 0: all
   /// A network's latency, for the limit on it; such as a LatencyTable's prediction.
@@ -40,6 +47,9 @@ struct OnceForAll {
   /// Told of a leaf's supernet and every subnet of it that was judged: the moment to draw a Pareto
   /// front (`pareto_front`) or to take a subnet out (network/extract.hpp).
   std::function<void(const supernet::Ofa&, const std::vector<Individual<space::Ofa>>&)> judged{};
+  /// Told before that how good the estimate is that led a leaf's search; not called when every
+  /// subnet was judged.
+  std::function<void(const supernet::Ofa&, const EstimateQuality&)> estimated{};
   template <class F>
   void fields(F&& field) const {
     field("sampler", sampler);
@@ -47,6 +57,7 @@ struct OnceForAll {
     field("label_smoothing", label_smoothing);
     field("distillation", distillation);
     field("evolution", evolution);
+    field("estimator", estimator);
     field("limits", limits);
     field("judged_batches", judged_batches);
   }
@@ -186,7 +197,7 @@ struct OnceForAll {
     const auto cheapest = cheapest_within(limits, net.restriction(), net.config().shape, latency);
     const auto batches =
         judged_batches == 0 ? judge.batches : std::min(judged_batches, judge.batches);
-    const auto accuracies = [&](std::span<const Architecture<Space>> subnets) {
+    const AccuracyOf<Space> accuracies = [&](std::span<const Architecture<Space>> subnets) {
       std::vector<double> right(subnets.size());
       std::size_t images = 0;
       for (std::size_t k = 0; k < batches; ++k) {
@@ -198,13 +209,15 @@ struct OnceForAll {
       for (auto& value : right) value /= static_cast<double>(std::max<std::size_t>(images, 1));
       return right;
     };
-    const auto individuals = evolution(
-        net.restriction(),
+    const auto evolved = evolve(
+        evolution, estimator, net.restriction(),
         [&](const Architecture<Space>& subnet) { return keeps_limits(net, subnet); }, accuracies,
         stream, cheapest);
-    if constexpr (std::same_as<Net, supernet::Ofa>)
-      if (judged) judged(net, individuals);
-    return best_of(individuals).architecture;
+    if constexpr (std::same_as<Net, supernet::Ofa>) {
+      if (estimated && evolved.quality) estimated(net, *evolved.quality);
+      if (judged) judged(net, evolved.individuals);
+    }
+    return best_of(evolved.individuals).architecture;
   }
 
   template <ElasticSupernet Net>
