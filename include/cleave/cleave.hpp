@@ -137,6 +137,7 @@
 #include <cleave/supernet/nasbench201_cell.hpp>
 #include <cleave/supernet/ofa.hpp>
 #include <cleave/supernet/operations.hpp>
+#include <cleave/supernet/parallel_pieces.hpp>
 #include <cleave/supernet/proxyless.hpp>
 #include <cleave/supernet/residual_block.hpp>
 #include <cleave/supernet/weight_arena.hpp>

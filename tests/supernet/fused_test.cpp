@@ -1,7 +1,10 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/nasbench201.hpp>
 #include <cleave_test.hpp>
+#include <mutex>
+#include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 // `Fused` against `Composed`, and against finite differences.
@@ -171,6 +174,27 @@ TEST_CASE("fused edges take images that lie in memory in any way, and any number
                 expected) < 1e-10);
   }
   at::set_num_threads(threads);
+}
+
+TEST_CASE("pieces of work are shared among LibTorch's threads") {
+  const auto before = at::get_num_threads();
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    std::mutex mutex;
+    std::set<std::thread::id> by;
+    std::vector<int> done(10);
+    supernet::parallel_pieces(10, [&](std::int64_t begin, std::int64_t end) {
+      for (auto i = begin; i < end; ++i) ++done[static_cast<std::size_t>(i)];
+      const std::lock_guard lock(mutex);
+      by.insert(std::this_thread::get_id());
+    });
+    CHECK(done == std::vector<int>(10, 1));
+    CHECK(by.size() == static_cast<std::size_t>(threads));
+    CHECK_THROWS_WITH(supernet::parallel_pieces(10, [](std::int64_t, std::int64_t end) {
+      if (end == 10) throw DataError("the last piece");
+    }), "the last piece");
+  }
+  at::set_num_threads(before);
 }
 
 TEST_CASE("in float, fused edges are as near the truth as composed ones") {

@@ -6,6 +6,7 @@
 #include <cleave/space/nasbench201.hpp>
 #include <cleave/supernet/fused_isa.hpp>
 #include <cleave/supernet/operations.hpp>
+#include <cleave/supernet/parallel_pieces.hpp>
 #include <cleave/torch.hpp>
 #include <cmath>
 #include <memory>
@@ -210,14 +211,14 @@ class Passes {
 
   template <class Work>
   static void parallel(std::int64_t pieces, Work work) {
-    at::parallel_for(0, pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_pieces(pieces, [&](std::int64_t begin, std::int64_t end) {
       for (auto k = begin; k < end; ++k) work(k);
     });
   }
   /// The same with scratch memory of `values` values, one piece per thread.
   template <class Work>
   void parallel(std::int64_t pieces, std::int64_t values, Work work) const {
-    at::parallel_for(0, pieces, 1, [&](std::int64_t begin, std::int64_t end) {
+    parallel_pieces(pieces, [&](std::int64_t begin, std::int64_t end) {
       const auto scratch = lease<T>(values);
       for (auto k = begin; k < end; ++k) work(k, scratch.template as<T>());
     });
