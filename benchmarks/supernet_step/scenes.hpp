@@ -64,8 +64,9 @@ struct Scene {
   Net net;
   TrainingStep step;
 
-  explicit Scene(const Size& size, at::MemoryFormat format = at::MemoryFormat::Contiguous)
-      : net({}, size.config(), Stream(1)) {
+  explicit Scene(const Size& size, at::MemoryFormat format = at::MemoryFormat::Contiguous,
+                 const Restriction<Space>& inside = {})
+      : net(inside, size.config(), Stream(1)) {
     const auto batch = [&](std::uint64_t seed) {
       auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
       return data::Batch{
@@ -78,8 +79,8 @@ struct Scene {
   }
 
   [[nodiscard]] at::Tensor loss(const data::Batch& batch, const at::Tensor& weights) const {
-    return at::cross_entropy_loss(
-        net.forward(batch.images, Mixture<Space>::weighted({}, weights)), batch.labels);
+    const auto mixture = Mixture<Space>::weighted(net.restriction(), weights);
+    return at::cross_entropy_loss(net.forward(batch.images, mixture), batch.labels);
   }
 };
 
