@@ -70,6 +70,31 @@ class AnyData {
         },
         set_);
   }
+  /// How its numbers stand for bytes.
+  [[nodiscard]] cleave::data::Normalisation normalisation() const {
+    return std::visit(
+        [](const auto& set) {
+          if constexpr (requires { set.normalisation(); })
+            return set.normalisation();
+          else
+            return set.options().normalisation;
+        },
+        set_);
+  }
+  /// Without the colour jitter of photographs, which RandAugment takes the place of.
+  [[nodiscard]] AnyData without_jitter() const {
+    return std::visit(
+        [](const auto& set) {
+          if constexpr (requires { set.options().augmentation.brightness; }) {
+            auto augmentation = set.options().augmentation;
+            augmentation.brightness = augmentation.contrast = augmentation.saturation = 0;
+            return AnyData(set.with_augmentation(augmentation));
+          } else {
+            return AnyData(set);
+          }
+        },
+        set_);
+  }
   /// Square images of another size; 0 leaves them as they are.
   [[nodiscard]] AnyData at_size(std::int64_t size) const {
     if (size == 0) return *this;

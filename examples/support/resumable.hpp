@@ -124,10 +124,10 @@ class Resumable {
 };
 
 /// The same for a retraining without a search; `run` is made afresh with the same arguments.
-template <cleave::Network N>
+template <cleave::Network N, class Optimiser = cleave::strategy::Sgd>
 class ResumableRetraining {
  public:
-  ResumableRetraining(cleave::RetrainRun<N> run, cleave::SettingsList settings,
+  ResumableRetraining(cleave::RetrainRun<N, Optimiser> run, cleave::SettingsList settings,
                       const RunDirectory& directory, const ResumeOptions& options,
                       const std::string& file = "checkpoint")
       : run_(std::move(run)),
@@ -144,11 +144,15 @@ class ResumableRetraining {
         every_, std::move(control), [this] { cleave::save_checkpoint(path_, settings_, run_); },
         [&](const cleave::RunControl& saving) { run_.finish(data, saving, "network"); });
   }
-  [[nodiscard]] const cleave::RetrainRun<N>& state() const noexcept { return run_; }
-  [[nodiscard]] N& net() noexcept { return run_.training.net(); }
+  [[nodiscard]] const cleave::RetrainRun<N, Optimiser>& state() const noexcept { return run_; }
+  /// What was tested: the mean weights, where the recipe has them.
+  [[nodiscard]] N& net() {
+    run_.training.keep_mean();
+    return run_.training.net();
+  }
 
  private:
-  cleave::RetrainRun<N> run_;
+  cleave::RetrainRun<N, Optimiser> run_;
   cleave::SettingsList settings_;
   std::filesystem::path path_;
   double every_;

@@ -19,6 +19,7 @@
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/ahead.hpp>
 #include <cleave/data/augmentation.hpp>
+#include <cleave/data/augmented.hpp>
 #include <cleave/data/base64.hpp>
 #include <cleave/data/check.hpp>
 #include <cleave/data/cifar.hpp>
@@ -51,6 +52,8 @@
 #include <cleave/data/photo_taps.hpp>
 #include <cleave/data/pickle_document.hpp>
 #include <cleave/data/pickle_reader.hpp>
+#include <cleave/data/rand_augment.hpp>
+#include <cleave/data/random_erasing.hpp>
 #include <cleave/data/raw_images.hpp>
 #include <cleave/data/read_file.hpp>
 #include <cleave/data/stratified.hpp>
@@ -113,6 +116,7 @@
 #include <cleave/strategy/proxyless.hpp>
 #include <cleave/strategy/race.hpp>
 #include <cleave/strategy/recovery.hpp>
+#include <cleave/strategy/rms_prop.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
 #include <cleave/strategy/trouble.hpp>

@@ -144,11 +144,12 @@ TEST_CASE("the cheapest network is the minimum over the space, whatever order co
   const auto begin = strategy::cheapest_within(most(least[0][0]), allowed, shape);
   REQUIRE(begin.size() == 2);  // images of 20 and of 28
   CHECK_THROWS_WITH(strategy::cheapest_within(most(least[0][0] - 1), allowed, shape),
-                    Contains("the least possible are") &&
-                        Contains(fmt::format("{} multiply-adds with images of 20", least[0][0])) &&
-                        Contains(fmt::format("{} multiply-adds with images of 28", least[0][1])));
+                    Contains(fmt::format("with images of 20 the least possible are {} multiply-adds",
+                                         least[0][0])) &&
+                        Contains(fmt::format("images of 28 the least possible are {} multiply-adds",
+                                             least[0][1])));
   CHECK_THROWS_WITH(strategy::cheapest_within({.most_latency = 1}, allowed, shape, hashed),
-                    Contains("of latency with images of 20") && Contains("(allowed 1)"));
+                    Contains("of latency (allowed 1)") && Contains("with images of 20"));
   // One limit only at each size: parameters are the same at both.
   CHECK_THROWS_WITH(strategy::cheapest_within({.most_params = least[1][0] - 1}, allowed, shape),
                     Contains("parameters"));
@@ -165,6 +166,64 @@ TEST_CASE("the cheapest network is the minimum over the space, whatever order co
   CHECK_THROWS_WITH(evolution(allowed, is_allowed, values, Stream(1)), Contains("too tight"));
   for (const auto& one : evolution(allowed, is_allowed, values, Stream(1), begin))
     CHECK(is_allowed(one.architecture));
+}
+
+TEST_CASE("limits that cannot be kept together are refused with a proof, others never") {
+  const space::OfaShape shape{.width = 0.25, .image = 28, .first_stride = 1};
+  auto allowed = small();
+  for (const auto stage : {0U, 1U})  // a layer less would be less of everything
+    allowed = allowed.with(Space::depth(stage), {OptionId(2)});
+  for (const auto d : {Space::expand(0), Space::expand(1)})
+    allowed = allowed.with(d, OptionSet::first(3));
+  // A price that is high where multiply-adds are low.
+  const auto price = [](const space::MobileNetwork& net) {
+    double sum = 0;
+    for (const auto& block : net.blocks)
+      sum += 25 - static_cast<double>(block.kernel + 2 * block.expand);
+    return sum;
+  };
+  std::vector<std::array<double, 2>> all;
+  for (Count i = 0; i < allowed.count(); ++i) {
+    const auto net = space::network(allowed.at(i), shape);
+    all.push_back({static_cast<double>(space::cost(net).macs), price(net)});
+  }
+  std::size_t refused = 0, met = 0, open = 0;
+  Stream stream(9);
+  for (int i = 0; i < 60; ++i) {
+    const auto& a = all[stream.below(all.size())];
+    const auto& b = all[stream.below(all.size())];
+    const strategy::CostLimits limits{.most_macs = a[0], .most_latency = b[1]};
+    const bool possible = std::any_of(all.begin(), all.end(), [&](const auto& one) {
+      return one[0] <= limits.most_macs && one[1] <= limits.most_latency;
+    });
+    try {
+      const auto first = strategy::cheapest_within(limits, allowed, shape, price);
+      const bool found = std::any_of(first.begin(), first.end(), [&](const auto& one) {
+        const auto net = space::network(one, shape);
+        return static_cast<double>(space::cost(net).macs) <= limits.most_macs &&
+               price(net) <= limits.most_latency;
+      });
+      CHECK((possible || !found));
+      (found ? met : open) += 1;
+    } catch (const ValueError& error) {
+      CHECK_FALSE(possible);  // a refusal is a proof
+      CHECK_THAT(std::string(error.what()), Contains("cannot be kept together"));
+      ++refused;
+    }
+  }
+  CAPTURE(refused, met, open);
+  CHECK((refused >= 5 && met >= 20));
+  CHECK(open <= 6);
+
+  // The least multiply-adds are a limit too, alone and against the most of something else.
+  const auto most = std::max_element(all.begin(), all.end())->at(0);
+  const auto least = std::min_element(all.begin(), all.end())->at(0);
+  CHECK_FALSE(strategy::cheapest_within({.least_macs = most}, allowed, shape).empty());
+  CHECK_THROWS_WITH(strategy::cheapest_within({.least_macs = most + 1}, allowed, shape),
+                    Contains(fmt::format("the most possible are {} multiply-adds", most)));
+  CHECK_THROWS_WITH(
+      strategy::cheapest_within({.least_macs = most, .most_macs = least}, allowed, shape),
+      Contains("cannot be kept together"));
 }
 
 TEST_CASE("idle decisions do not make two networks of one") {

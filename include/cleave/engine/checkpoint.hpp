@@ -49,11 +49,11 @@ template <class Search, data::DataSet D>
 }
 
 /// The same for a retraining without a search.
-template <Network N, data::DataSet D>
+template <Network N, data::DataSet D, class Optimiser = strategy::Sgd>
 [[nodiscard]] SettingsList settings_of(const Genotype<typename N::Space>& genotype,
                                        const typename N::Config& config,
-                                       const network::Recipe& recipe, std::uint64_t seed,
-                                       const D& data) {
+                                       const network::RecipeWith<Optimiser>& recipe,
+                                       std::uint64_t seed, const D& data) {
   SettingsList list;
   list("genotype", to_text<typename N::Space>(genotype));
   list("network", config);
@@ -275,21 +275,21 @@ template <class Search>
 }
 
 /// The same for a retraining without a search.
-template <Network N>
+template <Network N, class Optimiser>
 void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
-                     RetrainRun<N>& run) {
+                     RetrainRun<N, Optimiser>& run) {
   detail::save(path, settings, [&](archive::Writer& to) {
-    archive::Codec<RetrainRun<N>>::write(to, run);
+    archive::Codec<RetrainRun<N, Optimiser>>::write(to, run);
   });
 }
 
 /// Fills `run`, which was made with the same genotype, sizes and recipe.
-template <Network N>
-void load_checkpoint(const std::filesystem::path& path, RetrainRun<N>& run,
+template <Network N, class Optimiser>
+void load_checkpoint(const std::filesystem::path& path, RetrainRun<N, Optimiser>& run,
                      const SettingsList& settings,
                      const std::vector<std::string>& may_change = {}) {
   detail::load(path, settings, may_change, [&](archive::Reader& from) {
-    archive::Codec<RetrainRun<N>>::read(from, run);
+    archive::Codec<RetrainRun<N, Optimiser>>::read(from, run);
   });
 }
 

@@ -11,20 +11,19 @@ namespace cleave {
 
 /// A genotype's stand-alone network before the first step of its retraining. Everything random
 /// comes from `stream`; `where` names it in messages.
-template <Network N>
-[[nodiscard]] network::Training<N> start_retraining(const Genotype<typename N::Space>& genotype,
-                                                    const typename N::Config& config,
-                                                    const network::Recipe& recipe, Stream stream,
-                                                    std::string where) {
+template <Network N, class Optimiser = strategy::Sgd>
+[[nodiscard]] network::Training<N, Optimiser> start_retraining(
+    const Genotype<typename N::Space>& genotype, const typename N::Config& config,
+    const network::RecipeWith<Optimiser>& recipe, Stream stream, std::string where) {
   return {N(genotype, config, stream.fork("weights")), recipe, stream.fork("training"),
           std::move(where)};
 }
 
 /// Takes a retraining to its end, on the whole train part, and tests the network. What was done
 /// before is not done again: a stopped retraining goes on. The stage is recorded in `stages`.
-template <Network N, data::DataSet D>
-[[nodiscard]] RetrainRecord finish_retraining(network::Training<N>& training, const D& data,
-                                              const RunControl& control,
+template <Network N, class Optimiser, data::DataSet D>
+[[nodiscard]] RetrainRecord finish_retraining(network::Training<N, Optimiser>& training,
+                                              const D& data, const RunControl& control,
                                               std::vector<StageRecord>& stages,
                                               const std::string& where) {
   const auto images = network::all_images(data, data::Part::Train);
@@ -42,9 +41,9 @@ template <Network N, data::DataSet D>
 }
 
 /// A retraining without a search, between two steps. A checkpoint writes this value.
-template <Network N>
+template <Network N, class Optimiser = strategy::Sgd>
 struct RetrainRun {
-  network::Training<N> training;
+  network::Training<N, Optimiser> training;
   std::vector<StageRecord> stages{};
   std::optional<RetrainRecord> record{};  ///< once it is complete
 
@@ -63,10 +62,11 @@ struct RetrainRun {
 };
 
 /// Both, for an architecture from anywhere.
-template <Network N, data::DataSet D>
+template <Network N, data::DataSet D, class Optimiser = strategy::Sgd>
 [[nodiscard]] RetrainRecord retrain(const Genotype<typename N::Space>& genotype,
                                     const typename N::Config& config,
-                                    const network::Recipe& recipe, const D& data, Stream stream,
+                                    const network::RecipeWith<Optimiser>& recipe, const D& data,
+                                    Stream stream,
                                     const RunControl& control, std::vector<StageRecord>& stages,
                                     const std::string& where) {
   auto training = start_retraining<N>(genotype, config, recipe, stream, where);

@@ -47,13 +47,14 @@ class MobileNet {
     const at::NoGradGuard no_grad;
     const double share =
         static_cast<double>(images.size(0)) / static_cast<double>(seen + images.size(0));
-    (void)run(images, [&](const RunningBatchNorm& by, const at::Tensor& x) {
+    const auto absorb = [&](const RunningBatchNorm& by, const at::Tensor& x) {
       const auto batch = at::var_mean(x, at::IntArrayRef{0, 2, 3}, /*unbiased=*/false);
       statistics_.variance(by.place, by.channels).lerp_(std::get<0>(batch), share);
       statistics_.mean(by.place, by.channels).lerp_(std::get<1>(batch), share);
       return at::batch_norm(x, arena_.weight(by.scale), arena_.weight(by.shift), {}, {},
                             /*training=*/true, 0.0, supernet::batch_norm_epsilon, true);
-    });
+    };
+    (void)run(images, absorb, [](std::size_t, const at::Tensor& y) { return y; });
   }
 
   /// Evaluation as `forward(images, false)`; `after_part()` is called after the first convolution,
@@ -81,9 +82,17 @@ class MobileNet {
 
  protected:
   [[nodiscard]] at::Tensor features(const at::Tensor& images, bool training) const {
-    return run(images, [&](const RunningBatchNorm& by, const at::Tensor& x) {
-      return by.forward(arena_, statistics_, x, training);
-    });
+    return features(images, training, [](std::size_t, const at::Tensor& y) { return y; });
+  }
+  /// `branch(i, y)` may change what block i adds to its shortcut, [B, C, H, W].
+  template <class Branch>
+  [[nodiscard]] at::Tensor features(const at::Tensor& images, bool training, Branch branch) const {
+    return run(
+        images,
+        [&](const RunningBatchNorm& by, const at::Tensor& x) {
+          return by.forward(arena_, statistics_, x, training);
+        },
+        branch);
   }
   [[nodiscard]] at::Tensor classify(const at::Tensor& features) const {
     return head_.classifier.forward(arena_, features);
@@ -97,10 +106,13 @@ class MobileNet {
   [[nodiscard]] at::Tensor scaled(const at::Tensor& images) const {
     return supernet::scaled_images(images, image_share_);
   }
-  template <class Normalise>
-  [[nodiscard]] at::Tensor run(const at::Tensor& images, Normalise normalise) const {
+  template <class Normalise, class Branch>
+  [[nodiscard]] at::Tensor run(const at::Tensor& images, Normalise normalise, Branch branch) const {
     auto x = stem_.forward(arena_, scaled(images), normalise);
-    for (const auto& block : blocks_) x = block.forward(arena_, x, normalise);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const auto y = blocks_[i].transform(arena_, x, normalise);
+      x = blocks_[i].shortcut ? x.add(branch(i, y)) : y;
+    }
     return head_.features(arena_, x, normalise);
   }
 
@@ -117,13 +129,24 @@ class MobileNet {
 template <class Shape>
 struct MobileConfig {
   supernet::MobileConfig<Shape> sizes{};
-  double dropout = 0;  ///< share of the features that a training step leaves out, [0, 1)
+  double dropout = 0;       ///< share of the features that a training step leaves out, [0, 1)
+  double drop_connect = 0;  ///< how often an image goes around the last block alone, [0, 1)
   template <class F>
   void fields(F&& field) const {
     field("sizes", sizes);
     field("dropout", dropout);
+    field("drop_connect", drop_connect);
   }
 };
+
+/// What numbers in a tensor of that shape stay with probability 1 - p, divided by it: 1 / (1 - p) or
+/// 0, so that a product with it has the expectation of the factor. Drawn on the host, so that it is
+/// the same on every device.
+[[nodiscard]] inline at::Tensor dropout_mask(at::IntArrayRef shape, double p, Stream stream,
+                                             const at::TensorOptions& options) {
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.seed());
+  return at::empty(shape, at::kFloat).bernoulli_(1 - p, generator).to(options).div_(1 - p);
+}
 
 /// The stand-alone network of an architecture of a space whose architectures are MobileNets
 /// (`space::network(architecture, shape)`).
@@ -133,28 +156,41 @@ class MobileNetOf : public MobileNet {
   using Space = S;
   using Config = MobileConfig<Shape>;
 
-  /// Throws `ValueError` for a dropout outside [0, 1) and as `space::network`.
+  /// Throws `ValueError` for a dropout or drop-connect outside [0, 1) and as `space::network`.
   MobileNetOf(const Architecture<S>& architecture, const Config& config, const Stream& stream)
       : MobileNet(space::network(architecture, config.sizes.shape), config.sizes.options(), stream,
                   share_of(architecture)),
         architecture_(architecture),
-        dropout_(config.dropout) {
-    if (!(dropout_ >= 0 && dropout_ < 1))
-      throw ValueError(
-          fmt::format("{} network: dropout {}, allowed 0 up to but not 1", S::name, dropout_));
+        dropout_(config.dropout),
+        drop_connect_(config.drop_connect) {
+    const auto check = [](std::string_view what, double value) {
+      if (!(value >= 0 && value < 1))
+        throw ValueError(
+            fmt::format("{} network: {} {}, allowed 0 up to but not 1", S::name, what, value));
+    };
+    check("dropout", dropout_);
+    check("drop-connect", drop_connect_);
   }
 
-  /// A training pass with dropout before the classifier: features stay with probability
-  /// 1 - dropout and are then divided by it.
+  /// How often an image goes around block i of its network: never around the first, and linearly
+  /// more often the later (stochastic depth, Huang et al., ECCV 2016, as EfficientNet has it).
+  [[nodiscard]] double drop_rate(std::size_t i) const noexcept {
+    return drop_connect_ * static_cast<double>(i) /
+           static_cast<double>(this->description().blocks.size());
+  }
+
+  /// A training pass with drop-connect, image by image in blocks that have a shortcut, and dropout
+  /// before the classifier.
   [[nodiscard]] TrainingPass training_pass(const at::Tensor& images,
                                            const TrainingMoment& moment) const {
-    const auto kept = features(images, true);
-    if (dropout_ == 0) return {classify(kept)};
-    // Drawn on the host, so that it is the same on every device.
-    auto stream = moment.stream;
-    auto generator = at::make_generator<at::CPUGeneratorImpl>(stream.seed());
-    const auto stays = at::empty(kept.sizes(), at::kFloat).bernoulli_(1 - dropout_, generator);
-    return {classify(kept.mul(stays.to(kept.options()).div_(1 - dropout_)))};
+    const auto features = this->features(images, true, [&](std::size_t i, const at::Tensor& y) {
+      if (drop_rate(i) == 0) return y;
+      return y.mul(dropout_mask({y.size(0), 1, 1, 1}, drop_rate(i),
+                                moment.stream.fork("drop-connect").fork(i), y.options()));
+    });
+    if (dropout_ == 0) return {classify(features)};
+    return {classify(features.mul(
+        dropout_mask(features.sizes(), dropout_, moment.stream, features.options())))};
   }
   [[nodiscard]] std::size_t training_parameters() const noexcept { return 0; }
 
@@ -170,6 +206,7 @@ class MobileNetOf : public MobileNet {
 
   Architecture<S> architecture_;
   double dropout_;
+  double drop_connect_;
 };
 
 using Proxyless = MobileNetOf<space::Proxyless, space::ProxylessShape>;

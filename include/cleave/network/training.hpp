@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cleave/data/accuracy.hpp>
 #include <cleave/data/ahead.hpp>
 #include <cleave/data/concept.hpp>
@@ -7,6 +8,8 @@
 #include <cleave/network/concept.hpp>
 #include <cleave/strategy/optimisers.hpp>
 #include <cleave/strategy/recovery.hpp>
+#include <cleave/strategy/rms_prop.hpp>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,13 +21,32 @@
 
 namespace cleave::network {
 
+/// The optimiser of a recipe that names none: NAS-Bench-201's SGD, any other one's own defaults.
+template <class Optimiser>
+[[nodiscard]] Optimiser default_optimiser() {
+  if constexpr (std::same_as<Optimiser, strategy::Sgd>)
+    return {.rate = {0.1, 0.0}, .clip = 0.0};
+  else
+    return {};
+}
+
 /// How a stand-alone network is trained. Defaults: NAS-Bench-201 (section 2.3 of its paper).
-struct Recipe {
-  strategy::Sgd optimiser{.rate = {0.1, 0.0}, .clip = 0.0};
+template <class Optimiser = strategy::Sgd>
+struct RecipeWith {
+  static_assert(
+      strategy::WeightOptimiser<Optimiser>,
+      "RecipeWith: an optimiser needs State with rate_scale, State start(const "
+      "WeightArena&) const and at::Tensor step(WeightArena&, State&, double progress, const "
+      "at::Tensor& decays) const (docs/policies.md, Optimisers of weights)");
+
+  Optimiser optimiser = default_optimiser<Optimiser>();
   std::size_t epochs = 200;
   std::size_t batch = 256;
   bool augment = true;
   double label_smoothing = 0.0;
+  /// Memory of the mean over steps that is tested instead of the weights themselves; 0: none. After
+  /// step t the mean keeps min(averaging, (1 + t) / (10 + t)) of itself.
+  double averaging = 0.0;
   strategy::NonFinite trouble = strategy::NonFinite::Stop;
   template <class F>
   void fields(F&& field) const {
@@ -33,18 +55,26 @@ struct Recipe {
     field("batch", batch);
     field("augment", augment);
     field("label_smoothing", label_smoothing);
+    field("averaging", averaging);
     field("trouble", trouble);
   }
 
   /// The retraining of the DARTS papers on CIFAR-10, which goes with cutout 16, drop-path and an
   /// auxiliary head (network/darts.hpp).
-  [[nodiscard]] static Recipe darts() {
+  [[nodiscard]] static RecipeWith darts() requires std::same_as<Optimiser, strategy::Sgd> {
     return {
         .optimiser = {.rate = {0.025, 0.0}, .weight_decay = 3e-4, .nesterov = false, .clip = 5.0},
         .epochs = 600,
         .batch = 96};
   }
+  /// The retraining of MobileNets on ImageNet (method.md section 3), which goes with dropout and
+  /// drop-connect of 0.2 (network/mobile_network.hpp), RandAugment and random erasing
+  /// (data/rand_augment.hpp, data/random_erasing.hpp). The batch is not stated there.
+  [[nodiscard]] static RecipeWith mobile() requires std::same_as<Optimiser, strategy::RmsProp> {
+    return {.epochs = 450, .label_smoothing = 0.1, .averaging = 0.9999};
+  }
 };
+using Recipe = RecipeWith<>;
 
 /// All image numbers of a part.
 template <data::DataSet D>
@@ -56,9 +86,10 @@ template <data::DataSet D>
 
 /// A stand-alone network in training: can be stopped after any step and continued, and judged
 /// after any epoch.
-template <Network N>
+template <Network N, class Optimiser = strategy::Sgd>
 class Training {
  public:
+  using Recipe = RecipeWith<Optimiser>;
   /// Called after every step with the number of images it used.
   using Tick = std::function<void(std::size_t images)>;
 
@@ -66,10 +97,17 @@ class Training {
   Training(N net, Recipe recipe, Stream stream, std::string where)
       : net_(std::move(net)),
         recipe_(recipe),
+        own_weights_(net_.arena().values()),
+        own_statistics_(net_.statistics().values().detach()),
         momentum_(recipe.optimiser.start(net_.arena())),
         stream_(stream),
         where_(std::move(where)),
-        guard_(recipe.trouble) {}
+        guard_(recipe.trouble) {
+    if (!(recipe.averaging >= 0 && recipe.averaging < 1))
+      throw ValueError(
+          fmt::format("{}: averaging {}, allowed 0 up to but not 1", where_, recipe.averaging));
+    if (recipe.averaging > 0) mean_ = {own_weights_.clone(), own_statistics_.clone()};
+  }
 
   /// Trains on these images of the train part until `epochs` epochs are done in all. A loss or
   /// gradient that is not finite is treated as `recipe.trouble` says; throws `NumericalError`.
@@ -107,17 +145,29 @@ class Training {
           const at::NoGradGuard no_grad;
           net_.statistics().values().detach().copy_(statistics_before);
         }
+        if (verdict == strategy::FiniteGuard::Verdict::Fine) average();
         tick(order.batch(k).size());
       }
     }
   }
 
-  /// Accuracy in [0, 1] with running statistics, without augmentation.
+  /// Accuracy in [0, 1] with running statistics, without augmentation; of the mean weights and
+  /// statistics where the recipe has them.
   template <data::DataSet D>
   [[nodiscard]] double accuracy(const D& data, data::Part part,
                                 std::span<const std::int64_t> images) const {
+    const Exchanged exchanged(*this);
     return data::accuracy(data, part, images,
                           [&](const at::Tensor& x) { return net_.forward(x, false); });
+  }
+
+  /// Replaces weights and statistics by their means, where the recipe has them: the end of
+  /// training.
+  void keep_mean() {
+    const at::NoGradGuard no_grad;
+    if (!mean_.weights.defined()) return;
+    own_weights_.copy_(mean_.weights);
+    own_statistics_.copy_(mean_.statistics);
   }
 
   [[nodiscard]] N& net() noexcept { return net_; }
@@ -135,6 +185,9 @@ class Training {
     field("weights", weights);
     field("statistics", statistics);
     field("momentum", momentum_);
+    field("mean_weights", mean_.weights);
+    field("mean_statistics", mean_.statistics);
+    field("averaged", mean_.steps);
     field("epoch", epoch_);
     field("step", step_);
   }
@@ -149,6 +202,45 @@ class Training {
   [[nodiscard]] const strategy::Trouble& trouble() const noexcept { return trouble_; }
 
  private:
+  /// Means over the steps; undefined tensors when the recipe has none.
+  struct Mean {
+    at::Tensor weights{};     ///< [P]
+    at::Tensor statistics{};  ///< like the network's
+    std::size_t steps = 0;
+  };
+  /// While it lives, the network has the means and the means what the network had.
+  class Exchanged {
+   public:
+    explicit Exchanged(const Training& training) : training_(training) { swap(); }
+    Exchanged(const Exchanged&) = delete;
+    Exchanged& operator=(const Exchanged&) = delete;
+    ~Exchanged() { swap(); }
+
+   private:
+    void swap() const {
+      const auto& mean = training_.mean_;
+      if (!mean.weights.defined()) return;
+      const at::NoGradGuard no_grad;
+      const auto exchange = [](at::Tensor a, at::Tensor b) {
+        const auto kept = a.clone();
+        a.copy_(b);
+        b.copy_(kept);
+      };
+      exchange(training_.own_weights_, mean.weights);
+      exchange(training_.own_statistics_, mean.statistics);
+    }
+    const Training& training_;
+  };
+
+  void average() {
+    if (!mean_.weights.defined()) return;
+    const at::NoGradGuard no_grad;
+    const auto t = static_cast<double>(++mean_.steps);
+    const double kept = std::min(recipe_.averaging, (1 + t) / (10 + t));
+    mean_.weights.lerp_(own_weights_, 1 - kept);
+    mean_.statistics.lerp_(own_statistics_, 1 - kept);
+  }
+
   [[nodiscard]] at::Tensor loss_of(const data::Batch& batch, const TrainingMoment& moment) const {
     const auto entropy = [&](const at::Tensor& logits) {
       return at::cross_entropy_loss(logits, batch.labels, {}, at::Reduction::Mean, -100,
@@ -166,7 +258,10 @@ class Training {
 
   N net_;
   Recipe recipe_;
-  strategy::Sgd::State momentum_;
+  at::Tensor own_weights_;     ///< the network's storage, [P]
+  at::Tensor own_statistics_;  ///< likewise
+  typename Optimiser::State momentum_;
+  Mean mean_;
   Stream stream_;
   std::string where_;
   std::size_t epoch_ = 0;  ///< epochs done

@@ -11,11 +11,11 @@
 
 namespace cleave::strategy {
 
-/// Halves the learning rate in a state: a visitor of `fields` that looks for `Sgd::State`.
+/// Halves the learning rate in a state: a visitor of `fields` that looks for optimisers' states.
 struct HalveRates {
   template <class T>
   void operator()(std::string_view, T& value) const {
-    if constexpr (std::same_as<T, Sgd::State>)
+    if constexpr (requires { value.rate_scale *= 0.5; })
       value.rate_scale *= 0.5;
     else if constexpr (requires { value.fields(*this); })
       value.fields(*this);

@@ -2,6 +2,7 @@
 
 #include <cleave/supernet/weight_arena.hpp>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <numbers>
 
@@ -87,6 +88,25 @@ struct Sgd {
     return norm;
   }
 };
+
+/// Moves all weights of an arena by their gradients.
+///
+/// Requirements on a const object: `O::State` with `rate_scale`, what is left of the rate after
+/// trouble; `start(arena)`; `step(arena, state, progress, decays)`, which consumes
+/// `arena.gradients()` and returns their norm as a scalar tensor. `decays`, when defined, is 1 where
+/// weights decay and 0 where they do not, [P].
+/// Laws: a gradient whose norm is not finite moves nothing; a rate scale of 0 moves no weight.
+/// Accepted: Sgd (default), RmsProp (rms_prop.hpp). Rejected: Adam, which moves a tensor.
+template <class O>
+concept WeightOptimiser =
+    requires(const O& optimiser, WeightArena& arena, const WeightArena& fixed,
+             typename O::State& state, double progress, const at::Tensor& decays) {
+      { optimiser.start(fixed) } -> std::same_as<typename O::State>;
+      { optimiser.step(arena, state, progress, decays) } -> std::same_as<at::Tensor>;
+      { state.rate_scale } -> std::convertible_to<double>;
+    };
+
+static_assert(WeightOptimiser<Sgd>);
 
 /// Adam (Kingma and Ba, ICLR 2015) with the weight decay added to the gradient. Defaults: alpha of
 /// DARTS (method.md section 3).

@@ -1,0 +1,195 @@
+// Trains the stand-alone network of a ProxylessNAS or Once-for-All architecture and tests it.
+// `mobile_retrain --space ofa --architecture network.txt --data imagefolder:DIR` is the papers' recipe
+// of 450 epochs: RMSprop, the mean of the weights, dropout, drop-connect, RandAugment, random erasing,
+// label smoothing.
+
+#include <cleave/data/rand_augment.hpp>
+#include <cleave/data/random_erasing.hpp>
+#include <cleave/engine/retrain.hpp>
+#include <cleave/network/file.hpp>
+#include <cleave/network/mobile_network.hpp>
+#include <cleave/version.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include <CLI/CLI.hpp>
+
+#include "support/at_least.hpp"
+#include "support/data_argument.hpp"
+#include "support/device_argument.hpp"
+#include "support/mobile_shape.hpp"
+#include "support/presets.hpp"
+#include "support/program.hpp"
+#include "support/resumable.hpp"
+
+namespace {
+
+using cleave::data::Augmented;
+using cleave::data::RandAugment;
+using cleave::data::RandomErasing;
+
+struct Options {
+  std::string preset = "imagenet";
+  std::string space = "ofa";
+  std::string architecture;
+  std::string data = "digits";
+  std::size_t take = 0;
+  std::int64_t size = 0;
+  double width = 1.0;
+  std::size_t epochs = 450;
+  std::size_t batch = 256;
+  double rate = 0.064;
+  double averaging = 0.9999;
+  double dropout = 0.2;
+  double drop_connect = 0.2;
+  double label_smoothing = 0.1;
+  double magnitude = 9;
+  double erasing = 0.2;
+  std::uint64_t seed = 0;
+  std::string device = "cpu";
+  int threads = 0;
+  std::string out = "cleave-run";
+  bool quiet = false;
+  example::ResumeOptions resume{};
+};
+
+const example::Presets<Options> presets{
+    {"imagenet", [](Options&) {}},
+    // For few small images: a step of a network that has seen 450 epochs may forget more slowly, and
+    // augmentation that is made for photographs makes digits into other digits.
+    {"small",
+     [](Options& o) {
+       o.width = 0.25;
+       o.epochs = 20;
+       o.batch = 64;
+       o.rate = 0.004;
+       o.averaging = 0.99;
+       o.magnitude = 0;
+     }},
+};
+
+/// The text itself, or that of the file it names, without the end of the line.
+std::string text_of(const std::string& argument) {
+  std::ifstream file(argument, std::ios::binary);
+  std::string text = file ? std::string(std::istreambuf_iterator<char>(file), {}) : argument;
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+template <class Space>
+void run(const Options& o) {
+  using Net = typename cleave::NetworkFor<Space>::type;
+  using cleave::strategy::RmsProp;
+  if (o.threads > 0) at::set_num_threads(o.threads);
+  const auto architecture = cleave::parse<Space>(text_of(o.architecture));
+  const auto device = example::device_of(o.device);
+  auto set = example::load_any(o.data, o.take).at_size(o.size).to(device);
+
+  // [recipe]
+  typename Net::Config config{.dropout = o.dropout, .drop_connect = o.drop_connect};
+  auto& shape = config.sizes.shape;
+  shape.width = o.width;
+  example::fit_strides(shape, static_cast<std::size_t>(set.shape().height));
+  shape.image_channels = static_cast<std::size_t>(set.shape().channels);
+  shape.classes = static_cast<std::size_t>(set.classes());
+  config.sizes.device = device;
+  auto recipe = cleave::network::RecipeWith<RmsProp>::mobile();
+  recipe.optimiser.rate = {.first = o.rate, .factor = 0.97,
+                           .falls = static_cast<double>(o.epochs) / 2.4};
+  recipe.epochs = o.epochs;
+  recipe.batch = o.batch;
+  recipe.averaging = o.averaging;
+  recipe.label_smoothing = o.label_smoothing;
+  const RandAugment rand_augment{.operations = o.magnitude > 0 ? 2U : 0U, .magnitude = o.magnitude};
+  const RandomErasing erasing{.probability = o.erasing};
+  const auto normalisation = set.normalisation();
+  if (o.magnitude > 0) set = set.without_jitter();
+  const Augmented data(Augmented(set, rand_augment, normalisation), erasing, normalisation);
+  // [recipe]
+  const auto cost = cleave::space::cost(architecture, shape);
+  fmt::print("{} parameters, {} multiply-adds per image\n", cost.params, cost.macs);
+
+  example::RunDirectory directory(o.out);
+  example::ProgressLine progress(o.quiet);
+  example::check_resume(directory, o.resume, "retrained.json");
+  auto settings = cleave::settings_of<Net>(architecture, config, recipe, o.seed, data);
+  settings("rand_augment", rand_augment);
+  settings("random_erasing", erasing);
+  example::ResumableRetraining<Net, RmsProp> retraining(
+      {cleave::start_retraining<Net>(architecture, config, recipe,
+                                     cleave::Stream(o.seed).fork("retrain"), "network")},
+      settings, directory, o.resume);
+  retraining.run(data, example::watched(directory, progress, "retrain"));
+  const auto& record = *retraining.state().record;
+  const nlohmann::json report = {{"program", "mobile_retrain"},
+                                 {"cleave", cleave::version_text},
+                                 {"libtorch", TORCH_VERSION},
+                                 {"space", o.space},
+                                 {"architecture", cleave::to_text<Space>(architecture)},
+                                 {"all_settings", settings.values()},
+                                 {"parameters", record.parameters},
+                                 {"multiply_adds", cost.macs},
+                                 {"seconds", retraining.state().stages.back().seconds},
+                                 {"test_accuracy", record.test_accuracy},
+                                 {"test_images", record.test_images}};
+  cleave::network::save(directory.path() / "retrained.network", retraining.net());
+  directory.write("retrained.json", report.dump(1) + "\n");
+  example::forget_checkpoints(directory);
+  fmt::print("{} epochs: test accuracy {:.2f} % on {} images, {} parameters\nresults: {}\n",
+             o.epochs, 100 * record.test_accuracy, record.test_images, record.parameters,
+             std::filesystem::absolute(directory.path()).string());
+}
+
+void declare(CLI::App& app, Options& o) {
+  const auto number = [&](const char* name, auto& value, double least, double most,
+                          const char* help) {
+    app.add_option(name, value, help)->check(CLI::Range(least, most))->capture_default_str();
+  };
+  const auto count = [&](const char* name, auto& value, std::uint64_t least, const char* help) {
+    app.add_option(name, value, help)->check(example::at_least(least))->capture_default_str();
+  };
+  app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
+      ->check(CLI::IsMember(example::names_of(presets)))
+      ->capture_default_str();
+  app.add_option("--space", o.space, "ofa or proxyless")
+      ->check(CLI::IsMember({"ofa", "proxyless"}))
+      ->capture_default_str();
+  app.add_option("--architecture", o.architecture,
+                 "an architecture, or a file with its text, such as the network.txt of the searches")
+      ->required();
+  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
+  count("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
+  count("--size", o.size, 0, "shrink the images to so many pixels a side; 0 = as they are");
+  number("--width", o.width, 0.05, 4, "multiplier of every channel count (Once-for-All's paper: 1.2)");
+  count("--epochs", o.epochs, 1, "epochs; the rate falls by 3 % every 2.4 of them");
+  count("--batch", o.batch, 2, "images per step");
+  number("--rate", o.rate, 1e-9, 1e6, "RMSprop's first rate");
+  number("--averaging", o.averaging, 0, 1, "memory of the mean weights that are tested; 0 = none");
+  number("--dropout", o.dropout, 0, 1, "share of the classifier's features that a step leaves out");
+  number("--drop-connect", o.drop_connect, 0, 1, "how often an image goes around the last block");
+  number("--label-smoothing", o.label_smoothing, 0, 1, "share of the labels spread over all classes");
+  number("--rand-augment", o.magnitude, 0, 10, "magnitude of RandAugment; 0 = none");
+  number("--erasing", o.erasing, 0, 1, "probability of random erasing");
+  count("--seed", o.seed, 0, "seed of everything random");
+  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  count("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
+  app.add_option("--out", o.out,
+                 "run folder: retrained.json, retrained.network (the mean weights), events.jsonl")
+      ->capture_default_str();
+  example::declare(app, o.resume);
+  app.add_flag("--quiet", o.quiet, "no progress");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto options = example::read_options(
+      argc, argv, "Trains the stand-alone network of a MobileNet architecture", presets, declare);
+  return example::exit_code_of("mobile_retrain", options.out, [&] {
+    if (options.space == "ofa")
+      run<cleave::space::Ofa>(options);
+    else
+      run<cleave::space::Proxyless>(options);
+  });
+}
