@@ -1,11 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cleave/core/error.hpp>
 #include <cleave/data/augmented.hpp>
 #include <cleave/torch.hpp>
 #include <cmath>
 #include <numbers>
+#include <string_view>
+#include <vector>
 
 namespace cleave::data {
 
