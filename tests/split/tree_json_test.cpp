@@ -38,10 +38,10 @@ TEST_CASE("tree JSON: what is wrong is named") {
   const OptionSet a{OptionId(0)}, b{OptionId(1)}, c{OptionId(2)};
   tree.split(0, {DecisionId(0), {a | c, b}});
   tree.split(1, {DecisionId(1), {a, b}});
-  const auto good = to_json(tree);
-  REQUIRE(tree_from_json<Toy>(good) == tree);
-  const auto fails = [&good](auto change, const std::string& part) {
-    auto bad = good;
+  const auto whole = to_json(tree);
+  REQUIRE(tree_from_json<Toy>(whole) == tree);
+  const auto fails = [&whole](auto change, const std::string& part) {
+    auto bad = whole;
     change(bad);
     CHECK_THROWS_AS(tree_from_json<Toy>(bad), Error);
     CHECK_THROWS_WITH(tree_from_json<Toy>(bad), Contains(part));
@@ -73,19 +73,19 @@ TEST_CASE("tree JSON: what is wrong is named") {
 }
 
 TEST_CASE("tree JSON: text that is no JSON, repeats members, nests too deep or is too long") {
-  const auto good = to_json(SplitTree<Toy>()).dump();
+  const auto whole = to_json(SplitTree<Toy>()).dump();
   const auto fails = [](const std::string& text, const std::string& part) {
     CHECK_THROWS_AS(tree_from_json_text<Toy>(text), Error);
     CHECK_THROWS_WITH(tree_from_json_text<Toy>(text), Contains(part));
   };
   fails("", "at byte 0: expected JSON, found end of text");
-  fails(good + "x", fmt::format("at byte {}: expected JSON, found 'x'", good.size()));
+  fails(whole + "x", fmt::format("at byte {}: expected JSON, found 'x'", whole.size()));
   fails("{\"schema\": \"a\", \"schema\": \"b\"}", "/schema: expected each member once");
   fails(std::string(100000, '['), "at most 6 levels");
   fails("1e999", "out_of_range");
   fails(std::string((1 << 20) + 1, ' '), "at most 1048576 bytes");
   fails("{\"schema\": \"a" + std::string(1, '\0') + "\"}", "expected JSON");
   fails("{\"schema\": \"\xff\"}", "expected JSON");
-  for (std::size_t cut = 0; cut < good.size(); cut += 3)
-    CHECK_THROWS_AS(tree_from_json_text<Toy>(good.substr(0, cut)), ParseError);
+  for (std::size_t cut = 0; cut < whole.size(); cut += 3)
+    CHECK_THROWS_AS(tree_from_json_text<Toy>(whole.substr(0, cut)), ParseError);
 }
