@@ -6,6 +6,7 @@
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/select/best_validation.hpp>
 #include <cleave/select/oracle.hpp>
+#include <cleave/select/successive_halving.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/strategy/rsps.hpp>
 #include <cleave/strategy/snas.hpp>
@@ -17,6 +18,7 @@
 #include <CLI/CLI.hpp>
 
 #include "support/at_least.hpp"
+#include "support/chosen_mixer.hpp"
 #include "support/chosen_parts.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
@@ -52,6 +54,7 @@ struct Options {
   std::size_t retrain_epochs = 40;
   std::size_t sharpness = 0;
   std::uint64_t seed = 0;
+  std::string precision = "float32";
   std::string device = "cpu";
   int threads = 0;
   std::string out = "cleave-run";
@@ -158,6 +161,11 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--seed", o.seed, "seed of everything random")
       ->check(example::at_least(0))
       ->capture_default_str();
+  app.add_option("--precision", o.precision,
+                 "how the supernet's edges keep their numbers on the CPU: float32, or bfloat16, "
+                 "which is faster where the processor has AVX512_BF16")
+      ->check(CLI::IsMember({"float32", "bfloat16"}))
+      ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
   app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
       ->check(CLI::Range(0, 1024))
@@ -179,6 +187,7 @@ class Program {
         data_(example::load_any(options.data, options.take).at_size(options.size)),
         directory_(options.out),
         progress_(options.quiet) {
+    example::ChosenMixer::choose(o_.precision);
     if (o_.threads > 0) at::set_num_threads(o_.threads);
     if (!o_.table.empty()) table_.emplace(example::load_table(o_.table));
     const auto device = example::device_of(o_.device);
@@ -218,7 +227,9 @@ class Program {
 
   template <class Strategy>
   void search(const Strategy& strategy) {
-    using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion>;
+    using Search = cleave::FewShotSearch<Space, Strategy, example::ChosenCriterion,
+                                         cleave::select::SuccessiveHalving,
+                                         cleave::supernet::NasBench201<example::ChosenMixer>>;
     typename Search::Settings settings;
     if (o_.split != "none")
       for (const auto epoch : o_.split_epochs) settings.schedule.splits.push_back({epoch, o_.groups});
@@ -262,6 +273,7 @@ class Program {
                                          {"trouble", o_.trouble},
                                          {"sharpness", o_.sharpness},
                                          {"seed", o_.seed},
+                                         {"precision", o_.precision},
                                          {"device", o_.device},
                                          {"threads", at::get_num_threads()}};
     const auto report = example::report_of("nasbench201_search", command_line, settings,

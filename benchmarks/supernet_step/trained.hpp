@@ -25,11 +25,13 @@ struct HandOut {
 /// Trains the digits supernet for some epochs and calls `take` with what a criterion would see.
 template <class Strategy>
 void with_trained(std::size_t epochs, const data::InMemory& data,
-                  const std::function<void(const SplitScene<Trained>&)>& take) {
+                  const std::function<void(const SplitScene<Trained>&)>& take,
+                  std::uint64_t seed = 0) {
   using Search = FewShotSearch<Space, Strategy, HandOut>;
   typename Search::Settings settings;
   settings.supernet = digits.config();
   settings.network = settings.supernet;
+  settings.seed = seed;
   settings.schedule = {.splits = {{epochs, 2}}, .final_epochs = 1};
   try {
     (void)Search(settings, {}, HandOut{take}).run(data);

@@ -132,8 +132,10 @@
 #include <cleave/supernet/fused.hpp>
 #include <cleave/supernet/fused_isa.hpp>
 #include <cleave/supernet/fused_kernels.hpp>
+#include <cleave/supernet/fused_mixing.hpp>
 #include <cleave/supernet/fused_node.hpp>
 #include <cleave/supernet/fused_passes.hpp>
+#include <cleave/supernet/fused_products.hpp>
 #include <cleave/supernet/fused_winograd.hpp>
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/mobile_block.hpp>

@@ -34,15 +34,16 @@ struct CellScene {
   }
 
   /// Output and gradients [y, x, weights, table] of sum(probe * cell(x)), in double.
-  template <class Mixer>
-  std::vector<at::Tensor> run(const supernet::NasBench201Cell<Mixer>& cell, const at::Tensor& given,
-                              Mixture<Space> mixture) {
+  template <class Mixer, class Cell>
+  std::vector<at::Tensor> run_as(const Cell& cell, const at::Tensor& given,
+                                 Mixture<Space> mixture) {
     const auto x = given.detach().requires_grad_(true);
     if (mixture.weights.defined())
       mixture.weights = mixture.weights.detach().requires_grad_(true);
     const MixtureScalars<Space> scalars(mixture);
     arena.gradients().zero_();
-    const auto y = cell.forward(Mixer{}, arena, x, mixture, scalars);
+    const supernet::NasBench201Cell<Mixer> same{cell.leaving};
+    const auto y = same.forward(Mixer{}, arena, x, mixture, scalars);
     if (y.requires_grad())
       y.mul(random(y.sizes(), 99).to(y.scalar_type())).sum().backward();
     const auto or_zero = [](const at::Tensor& t, const at::Tensor& like) {
@@ -53,6 +54,11 @@ struct CellScene {
     if (mixture.weights.defined())
       all.push_back(or_zero(mixture.weights.grad(), mixture.weights));
     return all;
+  }
+  template <class Mixer>
+  std::vector<at::Tensor> run(const supernet::NasBench201Cell<Mixer>& cell, const at::Tensor& x,
+                              const Mixture<Space>& mixture) {
+    return run_as<Mixer>(cell, x, mixture);
   }
 };
 
@@ -220,6 +226,151 @@ TEST_CASE("in float, fused edges are as near the truth as composed ones") {
       CHECK(error(fused[i]) <= 2 * error(composed[i]));
     }
   }
+}
+
+namespace {
+
+/// Errors of bfloat16 against float64, relative in the norm, of [y, x, weights, table].
+std::vector<double> errors_of_bfloat16(const Restriction<Space>& allowed, at::IntArrayRef shape,
+                                       std::uint64_t seed, const Mixture<Space>& given) {
+  CellScene scene(allowed, shape[1], at::kFloat);
+  CellScene truth(allowed, shape[1], at::kDouble);
+  at::Tensor(truth.arena.values()).copy_(scene.arena.values());
+  const auto x = random(shape, seed).to(at::kFloat);
+  auto mixture = given;
+  auto exact = given;
+  if (given.weights.defined()) {
+    mixture.weights = given.weights.to(at::kFloat);
+    exact.weights = mixture.weights.to(at::kDouble);
+  }
+  const auto ours = scene.run_as<supernet::FusedBFloat16>(scene.fused, x, mixture);
+  const auto expected = truth.run(truth.composed, x.to(at::kDouble), exact);
+  std::vector<double> errors;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    errors.push_back((ours[i] - expected[i]).norm().item<double>() /
+                     std::max(1e-3, expected[i].norm().item<double>()));
+  return errors;
+}
+
+/// The edges that leave the first node, the first with these options; what follows is skips. A
+/// number that is rounded across zero changes which gradients the next ReLU lets through, so behind
+/// one only values can be near.
+Restriction<Space> first_node(OptionSet options) {
+  Restriction<Space> allowed;
+  for (const std::size_t edge : {2U, 4U, 5U})
+    allowed = allowed.with(DecisionId(edge), {Space::skip_connect});
+  return allowed.with(DecisionId(0), options);
+}
+
+void check_bfloat16(const Restriction<Space>& allowed, at::IntArrayRef shape,
+                    const Mixture<Space>& mixture, double gradients) {
+  const auto errors = errors_of_bfloat16(allowed, shape, 1, mixture);
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    CAPTURE(i, errors[i]);
+    CHECK(errors[i] < (i == 0 ? 0.01 : gradients));
+  }
+}
+constexpr double near = 0.02;
+constexpr double behind_a_relu = 0.2;
+
+}  // namespace
+
+TEST_CASE("bfloat16 edges are near float64 ones for every restriction of an edge") {
+  for (unsigned bits = 1; bits < 32; ++bits) {
+    CAPTURE(bits);
+    const auto allowed = first_node(options_of(bits));
+    const std::int64_t channels = std::array<std::int64_t, 3>{4, 8, 16}[bits % 3];
+    check_bfloat16(allowed, {3, channels, 5, 6}, weighted(allowed, bits + 100), near);
+  }
+}
+
+TEST_CASE("bfloat16 edges are near float64 ones for every kind of mixture") {
+  const auto check = [](const Mixture<Space>& mixture) {
+    check_bfloat16({}, {4, 16, 6, 5}, mixture, behind_a_relu);
+  };
+  Stream stream(2);
+  for (int i = 0; i < 10; ++i) check(Mixture<Space>::path(sample<Space>({}, stream)));
+  for (std::size_t o = 0; o < 5; ++o)
+    for (const auto kind : {Probe::Hard, Probe::Soft})
+      check(weighted({}, 3).probe(DecisionId(o), OptionId(o), kind));
+  check(Mixture<Space>{});
+  check(Mixture<Space>::weighted({}, at::Tensor()));
+}
+
+TEST_CASE("bfloat16 edges are near float64 ones at every size and with every width of vector") {
+  const auto all = first_node(options_of(31));
+  for (const std::int64_t channels : {4, 8, 12, 16, 24, 32, 48, 64})
+    for (const auto& [batch, height, width] :
+         std::vector<std::array<std::int64_t, 3>>{{1, 7, 3}, {5, 1, 9}, {2, 17, 15}, {33, 4, 4}}) {
+      CAPTURE(channels, batch, height, width);
+      check_bfloat16(all, {batch, channels, height, width}, weighted(all, 2), near);
+      check_bfloat16({}, {batch, channels, height, width}, weighted({}, 2), behind_a_relu);
+    }
+}
+
+TEST_CASE("bfloat16 is for float alone, and for channels that fill a vector") {
+  CellScene scene({}, 4, at::kDouble);
+  const auto x = random({2, 4, 5, 5}, 1);
+  CHECK(worst(scene.run_as<supernet::FusedBFloat16>(scene.fused, x, weighted({}, 2)),
+              scene.run(scene.composed, x, weighted({}, 2))) < 1e-10);
+  for (const double error : errors_of_bfloat16({}, {4, 3, 6, 6}, 1, weighted({}, 2)))
+    CHECK(error < 1e-5);
+  for (const double error : errors_of_bfloat16({}, {4, 4, 6, 6}, 1, weighted({}, 2)))
+    CHECK(error > 1e-5);
+}
+
+TEST_CASE("every instruction set rounds to bfloat16 as LibTorch does") {
+  // Of all bit patterns a part: ordinary, tiny, halfway, infinite and not a number.
+  std::vector<std::uint32_t> patterns;
+  for (std::uint32_t high = 0; high < 0x8000U; high += 5)
+    for (const std::uint32_t low : {0x0000U, 0x0001U, 0x7fffU, 0x8000U, 0x8001U, 0xffffU})
+      if (high >= 0x0080U) patterns.push_back(high << 16 | low);  // the instruction has no denormals
+  while (patterns.size() % 16 != 0) patterns.push_back(0x3f800000U);
+  const auto values = torch::empty({static_cast<std::int64_t>(patterns.size())}, at::kFloat);
+  std::memcpy(values.data_ptr(), patterns.data(), patterns.size() * sizeof(float));
+  const auto expected = values.to(at::kBFloat16);
+  supernet::fused::Shape shape{.batch = 1, .height = 1, .width = 1, .channels = values.size(0)};
+  const auto rounded = [&](const auto& rectify) {
+    std::vector<supernet::fused::BFloat16> padded(static_cast<std::size_t>(shape.padded_size()));
+    rectify(shape, values.const_data_ptr<float>(), padded.data());
+    const auto result = torch::empty_like(expected);
+    std::memcpy(result.data_ptr(),
+                padded.data() + (shape.padded_width() + 1) * shape.channels,
+                patterns.size() * 2);
+    return result;
+  };
+  const auto same = [&](const at::Tensor& ours) {
+    return torch::equal(ours.isnan(), expected.isnan()) &&
+           torch::equal(ours.nan_to_num(0), expected.nan_to_num(0));
+  };
+  namespace fused = supernet::fused;
+  CHECK(same(rounded(fused::baseline::rectify<float, fused::BFloat16>)));
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2"))
+    CHECK(same(rounded(fused::avx2::rectify<float, fused::BFloat16>)));
+  if (__builtin_cpu_supports("avx512bf16"))
+    CHECK(same(rounded(fused::avx512_bf16::rectify<float, fused::BFloat16>)));
+#endif
+}
+
+TEST_CASE("what is not a number passes a node whose edges are all convolutions") {
+  const auto allowed = [] {
+    Restriction<Space> convolutions;
+    for (std::size_t d = 0; d < 6; ++d)
+      convolutions = convolutions.with(DecisionId(d), {Space::nor_conv_3x3});
+    return convolutions;
+  }();
+  CellScene scene(allowed, 16, at::kFloat);
+  auto x = random({2, 16, 4, 4}, 1).to(at::kFloat);
+  x[0][0][1][1] = std::numeric_limits<float>::quiet_NaN();
+  auto mixture = weighted(allowed, 2);
+  mixture.weights = mixture.weights.to(at::kFloat);
+  CHECK(scene.run(scene.composed, x, mixture)[0].isnan().any().item<bool>());
+  CHECK(scene.run(scene.fused, x, mixture)[0].isnan().any().item<bool>());
+  CHECK(scene.run_as<supernet::FusedBFloat16>(scene.fused, x, mixture)[0]
+            .isnan()
+            .any()
+            .item<bool>());
 }
 
 TEST_CASE("gradients of fused edges agree with finite differences") {

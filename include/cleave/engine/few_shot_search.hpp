@@ -139,6 +139,8 @@ class FewShotSearch {
   template <class F>
   void fields(F&& field) const {
     field("space", std::string_view(Space::name));
+    if constexpr (requires { typename Net::MixerType; })
+      field("mixer", typename Net::MixerType{});  // numbers differ with how edges are computed
     field("strategy", strategy_);
     field("criterion", criterion_);
     field("selection", selection_);

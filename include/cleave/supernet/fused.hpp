@@ -3,9 +3,11 @@
 #include <cleave/core/error.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/fused_passes.hpp>
+#include <concepts>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace cleave::supernet {
@@ -14,8 +16,9 @@ namespace fused {
 
 /// Everything that leaves a node as one function of autograd, forward and backward by hand.
 /// Inputs as `Node` says; outputs: the edges' sums, those that existed changed in place. Computes
-/// only the gradients that the backward pass asks for.
-class LeaveNode : public torch::autograd::Function<LeaveNode> {
+/// only the gradients that the backward pass asks for. Kept: as what float is kept.
+template <class Kept>
+class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
  public:
   using Context = torch::autograd::AutogradContext;
   using Tensors = torch::autograd::variable_list;
@@ -24,7 +27,7 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
                          const c10::intrusive_ptr<Node>& node) {
     context->set_materialize_grads(false);
     context->saved_data["node"] = c10::IValue::make_capsule(node);
-    return inputs[0].scalar_type() == at::kFloat ? forward_as<float>(context, inputs, *node)
+    return inputs[0].scalar_type() == at::kFloat ? forward_as<Kept>(context, inputs, *node)
                                                  : forward_as<double>(context, inputs, *node);
   }
 
@@ -37,7 +40,7 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
         context->saved_data["node"].toCapsule());
     const auto saved = context->get_saved_variables();
     return saved[0].scalar_type() == at::kFloat
-               ? backward_as<float>(context, *node, saved, gradients)
+               ? backward_as<Kept>(context, *node, saved, gradients)
                : backward_as<double>(context, *node, saved, gradients);
   }
 
@@ -47,46 +50,52 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
     return table.defined() ? table.const_data_ptr<T>() : nullptr;
   }
 
+  template <class S>
+  static constexpr auto type_of =
+      group<S> == 2 ? at::kBFloat16 : c10::CppTypeToScalarType<Arithmetic<S>>::value;
+
   /// A channels-last tensor whose memory goes back to the node's buffers with it.
-  template <class T>
-  static at::Tensor borrow(const Node& node, at::IntArrayRef shape, const at::Tensor& like) {
+  template <class S>
+  static at::Tensor borrow(const Node& node, at::IntArrayRef shape) {
     const auto plane = shape[2] * shape[3];
     auto lease = std::make_shared<Buffers::Lease>(
-        node.buffers->take(static_cast<std::size_t>(shape[0] * shape[1] * plane) * sizeof(T)));
-    T* memory = lease->template as<T>();
+        node.buffers->take(static_cast<std::size_t>(shape[0] * shape[1] * plane) * sizeof(S)));
+    S* memory = lease->template as<S>();
     return at::from_blob(memory, shape, {shape[1] * plane, 1, shape[3] * shape[1], shape[1]},
                          [lease](void*) mutable { lease.reset(); },
-                         like.options().requires_grad(false));
+                         type_of<S>);
   }
 
-  template <class T>
+  template <class S>
   static Tensors forward_as(Context* context, at::TensorList inputs, Node& node) {
+    using T = Arithmetic<S>;
     const auto& x = inputs[0];
-    Passes<T> passes(*kernels_for<T>(x.size(1)), node, x);
+    Passes<T, S> passes(*kernels_for<T, S>(x.size(1)), node, x);
     const auto& s = passes.shape();
-    const at::Tensor y = borrow<T>(node, {s.batch, s.outputs(), s.height, s.width}, x);
-    const at::Tensor packed = borrow<T>(
-        node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1}, x);
+    const at::Tensor y = borrow<S>(node, {s.batch, s.outputs(), s.height, s.width});
+    const at::Tensor packed =
+        borrow<S>(node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1});
     Tensors sums;
     Tensors changed;
     for (const auto& edge : node.edges) {
       if (edge.sum != 0) changed.push_back(inputs[edge.sum]);
-      sums.push_back(edge.sum != 0 ? inputs[edge.sum] : borrow<T>(node, x.sizes(), x));
+      sums.push_back(edge.sum != 0 ? inputs[edge.sum] : borrow<T>(node, x.sizes()));
     }
     const auto table = node.table != 0 ? inputs[node.table].contiguous() : at::Tensor();
-    passes.forward(inputs, table_of<T>(table), y.mutable_data_ptr<T>(),
-                   packed.mutable_data_ptr<T>(), sums, node.means, node.deviations);
+    passes.forward(inputs, table_of<T>(table), static_cast<S*>(y.mutable_data_ptr()),
+                   static_cast<S*>(packed.mutable_data_ptr()), sums, node.means, node.deviations);
     context->mark_dirty(changed);
     context->save_for_backward({x, table, y, packed});
     return sums;
   }
 
-  template <class T>
+  template <class S>
   static Tensors backward_as(Context* context, const Node& node, const Tensors& saved,
                              const Tensors& given) {
+    using T = Arithmetic<S>;
     const auto& x = saved[0];
     const auto& table = saved[1];
-    Passes<T> passes(*kernels_for<T>(x.size(1)), node, x);
+    Passes<T, S> passes(*kernels_for<T, S>(x.size(1)), node, x);
     const auto& s = passes.shape();
     const auto count = static_cast<std::size_t>(s.threes + s.ones);
     // One for each input and one, undefined, for the node.
@@ -103,12 +112,12 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
     }
     if (!any) return results;
 
-    typename Passes<T>::Wanted wanted;
+    typename Passes<T, S>::Wanted wanted;
     wanted.x = context->needs_input_grad(0);
     wanted.table = node.table != 0 && context->needs_input_grad(node.table);
     for (std::size_t k = 0; k < count; ++k)
       wanted.weights = wanted.weights || context->needs_input_grad(node.weights + k);
-    if (wanted.x) results[0] = borrow<T>(node, x.sizes(), x);
+    if (wanted.x) results[0] = borrow<T>(node, x.sizes());
     if (wanted.table) results[node.table] = at::zeros_like(table);
     Tensors weights;
     if (wanted.weights)
@@ -118,14 +127,18 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
                                     at::MemoryFormat::ChannelsLast));
         results[node.weights + k] = weights.back();
       }
-    passes.backward(gradients, table_of<T>(table), saved[2].const_data_ptr<T>(),
-                    saved[3].const_data_ptr<T>(), wanted, results[0], weights,
+    passes.backward(gradients, table_of<T>(table), static_cast<const S*>(saved[2].const_data_ptr()),
+                    static_cast<const S*>(saved[3].const_data_ptr()), wanted, results[0], weights,
                     wanted.table ? results[node.table].mutable_data_ptr<T>() : nullptr);
     return results;
   }
 };
 
 }  // namespace fused
+
+/// What `FusedIn` can keep its numbers as.
+template <class N>
+concept FusedNumber = std::same_as<N, float> || std::same_as<N, at::BFloat16>;
 
 /// The mixed edges of a NAS-Bench-201 cell, everything that leaves a node at once: one rectified
 /// image, all convolutions (3x3 by Winograd's F(2x2, 3x3), 2.25 times fewer products), batch
@@ -135,9 +148,19 @@ class LeaveNode : public torch::autograd::Function<LeaveNode> {
 ///
 /// On the CPU in float and double; other devices and types, and channel numbers that no vector
 /// divides, go to `Composed`. Keeps the memory of a pass for the next.
-class Fused {
+///
+/// Number: how float numbers are kept inside a node. With at::BFloat16 (8 bits of precision) that
+/// is what convolutions read and write: rectified images, transformed tiles and weights, outputs and
+/// their gradients. Sums, statistics, nodes, alpha, the arena and its gradients stay float. Half the
+/// memory traffic; with AVX512_BF16 twice the products per instruction, elsewhere slower than float.
+template <class Number>
+class FusedIn {
+  static_assert(FusedNumber<Number>,
+                "supernet::FusedIn keeps numbers as float or at::BFloat16 (docs/policies.md)");
+
  public:
-  static constexpr std::string_view name = "fused";
+  static constexpr std::string_view name =
+      std::same_as<Number, float> ? "fused" : "fused_bfloat16";
   static constexpr auto memory_format = at::MemoryFormat::ChannelsLast;
   using Space = space::NasBench201;
 
@@ -193,22 +216,27 @@ class Fused {
       inputs.push_back(mixture.weights);
     }
     node->buffers = buffers_;
-    const auto results = fused::LeaveNode::apply(at::TensorList(inputs), node);
+    const auto results = fused::LeaveNode<Kept>::apply(at::TensorList(inputs), node);
     for (std::size_t k = 0; k < targets.size(); ++k) sums[targets[k]] = results[k];
   }
 
  private:
+  using Kept = std::conditional_t<std::same_as<Number, float>, float, fused::BFloat16>;
+
   /// What the loops can do.
   static bool takes(const at::Tensor& x, const Mixture<Space>& mixture) {
     const auto type = x.scalar_type();
     if (!x.is_cpu() || x.dim() != 4 || x.numel() == 0) return false;
     const auto& table = mixture.weights;
     if (table.defined() && (!table.is_cpu() || table.scalar_type() != type)) return false;
-    if (type == at::kFloat) return fused::kernels_for<float>(x.size(1)) != nullptr;
-    return type == at::kDouble && fused::kernels_for<double>(x.size(1)) != nullptr;
+    if (type == at::kFloat) return fused::kernels_for<float, Kept>(x.size(1)) != nullptr;
+    return type == at::kDouble && fused::kernels_for<double, double>(x.size(1)) != nullptr;
   }
 
   std::shared_ptr<Buffers> buffers_ = std::make_shared<Buffers>();
 };
+
+using Fused = FusedIn<float>;
+using FusedBFloat16 = FusedIn<at::BFloat16>;
 
 }  // namespace cleave::supernet

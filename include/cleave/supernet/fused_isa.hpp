@@ -3,22 +3,27 @@
 #include <cleave/supernet/fused_node.hpp>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace cleave::supernet::fused {
 
 /// The loops of one instruction set; see fused_kernels.hpp.
-template <class T>
+template <class T, class S>
 struct Kernels {
   std::int64_t lanes;  ///< channels must be a multiple
-  void (*pack_three)(const Task<T>&, std::int64_t k);
-  void (*pack_one)(const Task<T>&, std::int64_t k);
+  void (*pack_three)(const Task<T, S>&, std::int64_t k);
+  void (*pack_one)(const Task<T, S>&, std::int64_t k);
   void (*unpack_three)(const Shape&, std::int64_t k, const T* const* parts, std::int64_t count,
                        T* dw);
-  void (*convolve)(const Task<T>&, std::int64_t first, std::int64_t count, T* scratch,
+  void (*convolve)(const Task<T, S>&, std::int64_t first, std::int64_t count, T* scratch,
                    double* moments);
-  void (*mix)(const Task<T>&, std::int64_t image, T* scratch);
-  void (*reduce)(const Task<T>&, std::int64_t image, T* scratch, double* reduced);
-  void (*backward)(const Task<T>&, std::int64_t first, std::int64_t count, T* scratch, T* d_three,
+  void (*mix)(const Task<T, S>&, std::int64_t image, T* scratch);
+  void (*reduce)(const Task<T, S>&, std::int64_t image, T* scratch, double* reduced);
+  void (*backward)(const Task<T, S>&, std::int64_t first, std::int64_t count, T* scratch, T* d_three,
                    T* d_one);
 };
 
@@ -36,6 +41,7 @@ struct Kernels {
 #define CLEAVE_FUSED_ISA baseline
 #define CLEAVE_FUSED_BYTES 16
 #define CLEAVE_FUSED_TARGET [[CLEAVE_FUSED_OPTIMIZE]]
+#define CLEAVE_FUSED_DOT 0
 #include <cleave/supernet/fused_kernels.hpp>
 #undef CLEAVE_FUSED_ISA
 #undef CLEAVE_FUSED_BYTES
@@ -58,8 +64,21 @@ struct Kernels {
 #undef CLEAVE_FUSED_ISA
 #undef CLEAVE_FUSED_BYTES
 #undef CLEAVE_FUSED_TARGET
+#undef CLEAVE_FUSED_DOT
+
+// With an instruction for products of bfloat16.
+#define CLEAVE_FUSED_ISA avx512_bf16
+#define CLEAVE_FUSED_BYTES 64
+#define CLEAVE_FUSED_DOT 1
+#define CLEAVE_FUSED_TARGET \
+  [[gnu::target("avx2,fma,avx512f,avx512dq,avx512bw,avx512vl,avx512bf16"), CLEAVE_FUSED_OPTIMIZE]]
+#include <cleave/supernet/fused_kernels.hpp>
+#undef CLEAVE_FUSED_ISA
+#undef CLEAVE_FUSED_BYTES
+#undef CLEAVE_FUSED_TARGET
 #endif
 
+#undef CLEAVE_FUSED_DOT
 #undef CLEAVE_FUSED_INLINE
 #undef CLEAVE_FUSED_OPTIMIZE
 
@@ -68,20 +87,24 @@ namespace cleave::supernet::fused {
 /// The widest loops this machine has whose vectors the channels fill; null when even the narrowest
 /// do not fit (an odd number of channels). Double, which is for checking, has the narrowest only:
 /// each more would cost every program that includes this a second to compile.
-template <class T>
-[[nodiscard]] inline const Kernels<T>* kernels_for(std::int64_t channels) {
+template <class T, class S>
+[[nodiscard]] inline const Kernels<T, S>* kernels_for(std::int64_t channels) {
 #if defined(__x86_64__)
   if constexpr (std::is_same_v<T, float>) {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        channels % avx512::kernels<T>.lanes == 0)
-      return &avx512::kernels<T>;
+        channels % avx512::Lanes<T>::count == 0) {
+      if constexpr (group<S> == 1)
+        return &avx512::kernels<T, S>;
+      else if (__builtin_cpu_supports("avx512bf16"))
+        return &avx512_bf16::kernels<T, S>;
+    }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        channels % avx2::kernels<T>.lanes == 0)
-      return &avx2::kernels<T>;
+        channels % avx2::kernels<T, S>.lanes == 0)
+      return &avx2::kernels<T, S>;
   }
 #endif
-  return channels % baseline::kernels<T>.lanes == 0 ? &baseline::kernels<T> : nullptr;
+  return channels % baseline::kernels<T, S>.lanes == 0 ? &baseline::kernels<T, S> : nullptr;
 }
 
 }  // namespace cleave::supernet::fused

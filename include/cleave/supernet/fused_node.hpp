@@ -4,8 +4,25 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace cleave::supernet::fused {
+
+/// The upper half of a float, by which it is kept: 8 bits of precision, the range of float.
+struct BFloat16 {
+  std::uint16_t bits = 0;
+};
+
+/// The type that is computed in when numbers are kept as S, which is the same but for bfloat16.
+template <class S>
+using Arithmetic = std::conditional_t<std::is_same_v<S, BFloat16>, float, S>;
+
+/// Products take numbers in groups along their depth, side by side in memory: bfloat16 in pairs, as
+/// the instruction for it does, all others one by one.
+template <class S>
+inline constexpr std::int64_t group = std::is_same_v<S, BFloat16> ? 2 : 1;
+template <class S>
+using Group = std::conditional_t<group<S> == 2, std::uint32_t, S>;
 
 /// Edges that leave one node, at most: a cell of NAS-Bench-201 has four nodes.
 inline constexpr int max_edges = 3;
@@ -50,7 +67,7 @@ struct Shape {
   /// Winograd's minimal filtering F(2x2, 3x3) has this many products per tile and channel pair.
   static constexpr std::int64_t points = 16;
   [[nodiscard]] std::int64_t block_points() const {
-    return points * block_rows() * tile_columns();
+    return points * ((block_rows() * tile_columns() + 1) / 2 * 2);  // whole pairs of tiles
   }
   /// Rows of tiles in a block.
   [[nodiscard]] std::int64_t block_rows() const {
@@ -62,11 +79,13 @@ struct Shape {
     return images * padded_size() + block_points() * (channels + three_outputs());
   }
   [[nodiscard]] std::int64_t backward_scratch(std::int64_t images) const {
-    const auto gradients = block_rows() * 4 * tile_columns() * outputs();
     const auto spread = (height + 2) * (width + 2) * channels;
     return 2 * images * padded_size() + block_points() * (channels + three_outputs()) +
-           std::max(gradients, spread);
+           block_pixels() * (channels + one_outputs()) +
+           std::max(block_pixels() * outputs(), spread);
   }
+  /// Pixels of a block, tiles at the rim included.
+  [[nodiscard]] std::int64_t block_pixels() const { return 4 * block_rows() * tile_columns(); }
   [[nodiscard]] std::int64_t row_scratch() const { return (2 * width + 2) * channels; }
 
   /// Images that one piece of work takes, so that a block is full and every thread has work.
@@ -76,23 +95,26 @@ struct Shape {
   }
 };
 
-/// What the passes over a node read and write. Tensors are [B, H, W, C] in memory.
-template <class T>
+/// What the passes over a node read and write. Tensors are [B, H, W, C] in memory. T is computed in;
+/// the convolutions' inputs, outputs and gradients are kept as S.
+template <class T, class S>
 struct Task {
   Shape shape;
   int edges = 0;
   std::array<EdgeOptions, max_edges> options{};
 
   const T* x = nullptr;
-  T* y = nullptr;  ///< [B, H, W, outputs]
+  S* y = nullptr;  ///< [B, H, W, outputs]
 
-  // Transformed weights; see `pack`.
+  // Transformed weights, in groups along a product's depth; see `pack_three`.
   std::array<const T*, max_edges> weights_three{};  ///< [C, 3, 3, C]: out, kernel, in
   std::array<const T*, max_edges> weights_one{};    ///< [C, C]: out, in
-  T* three_by_input = nullptr;   ///< [points, C, threes * C]
-  T* three_by_output = nullptr;  ///< [points, threes * C, C]
-  T* one_by_input = nullptr;     ///< [C, ones * C]
-  T* one_by_output = nullptr;    ///< [ones * C, C]
+  S* three_by_input = nullptr;   ///< [points, C, threes * C]
+  S* three_by_output = nullptr;  ///< [points, threes * C, C]
+  S* one_by_input = nullptr;     ///< [C, ones * C]
+  S* one_by_output = nullptr;    ///< [ones * C, C]
+  S* three_rows = nullptr;       ///< the same one by one; `three_by_output` itself if groups are 1
+  S* one_rows = nullptr;
 
   // Mixing: sum_e = [sum_e] + bias_e + sum over sources of factor * source.
   std::array<T*, max_edges> sums{};

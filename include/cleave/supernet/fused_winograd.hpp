@@ -1,6 +1,5 @@
-// Products of small matrices and Winograd's transforms for `Fused`, once per instruction set: included
-// by fused_kernels.hpp with its settings, so it has no `#pragma once`. Alone, it stands for all of
-// them.
+// Winograd's transforms for `Fused`, once per instruction set: included by fused_kernels.hpp with its
+// settings, so it has no `#pragma once`. Alone, it stands for all of them.
 #ifndef CLEAVE_FUSED_ISA
 #include <cleave/supernet/fused_isa.hpp>
 #else
@@ -9,97 +8,27 @@ namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
 
 inline constexpr auto points = Shape::points;
 
-/// Vectors of channels. Rows of a product's register tile: as many as there are registers for.
-template <class T>
-struct Lanes {
-  typedef T Vector __attribute__((vector_size(CLEAVE_FUSED_BYTES)));
-  static constexpr std::int64_t count = CLEAVE_FUSED_BYTES / sizeof(T);
-  static constexpr int rows = CLEAVE_FUSED_BYTES == 64 ? 8 : 4;
-};
-template <class T>
-using Vector = typename Lanes<T>::Vector;
-
-template <class T>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<T> load(const T* p) {
-  Vector<T> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class T>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void store(T* p, const Vector<T>& v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-
-/// A register tile of c = [c] + a b, `depth` products deep. a(r, k) lies at a[r * row + k * step].
-template <class T, int Rows, int Columns>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const T* __restrict a, std::int64_t row,
-                                                          std::int64_t step,
-                                                          const T* __restrict b, std::int64_t ldb,
-                                                          T* __restrict c, std::int64_t ldc,
-                                                          std::int64_t depth, bool add) {
-  constexpr auto lanes = Lanes<T>::count;
-  Vector<T> sum[Rows][Columns];
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 3
-    for (int j = 0; j < Columns; ++j)
-      sum[r][j] = add ? load(c + r * ldc + j * lanes) : Vector<T>{};
-  for (std::int64_t k = 0; k < depth; ++k) {
-    Vector<T> w[Columns];
-#pragma GCC unroll 3
-    for (int j = 0; j < Columns; ++j) w[j] = load(b + k * ldb + j * lanes);
-#pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) {
-      const T value = a[r * row + k * step];
-#pragma GCC unroll 3
-      for (int j = 0; j < Columns; ++j) sum[r][j] += value * w[j];
-    }
-  }
-#pragma GCC unroll 8
-  for (int r = 0; r < Rows; ++r)
-#pragma GCC unroll 3
-    for (int j = 0; j < Columns; ++j) store(c + r * ldc + j * lanes, sum[r][j]);
-}
-
-template <class T, int Columns>
-CLEAVE_FUSED_TARGET void panel_product(std::int64_t rows, const T* a, std::int64_t row,
-                                       std::int64_t step, const T* b, std::int64_t ldb, T* c,
-                                       std::int64_t ldc, std::int64_t depth, bool add) {
-  constexpr int most = Lanes<T>::rows;
-  std::int64_t r = 0;
-  for (; r + most <= rows; r += most)
-    tile_product<T, most, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
-  for (; r + 2 <= rows; r += 2)
-    tile_product<T, 2, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
-  if (r < rows)
-    tile_product<T, 1, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
-}
-
-/// c = [c] + a b: [rows, depth] x [depth, columns], columns a multiple of the lanes.
-template <class T>
-CLEAVE_FUSED_TARGET inline void product(std::int64_t rows, std::int64_t columns, const T* a,
-                                        std::int64_t row, std::int64_t step, const T* b,
-                                        std::int64_t ldb, T* c, std::int64_t ldc,
-                                        std::int64_t depth, bool add) {
-  constexpr auto lanes = Lanes<T>::count;
-  for (auto left = columns / lanes; left > 0;) {
-    const auto take = left == 4 ? 2 : left < 3 ? left : 3;
-    if (take == 3)
-      panel_product<T, 3>(rows, a, row, step, b, ldb, c, ldc, depth, add);
-    else if (take == 2)
-      panel_product<T, 2>(rows, a, row, step, b, ldb, c, ldc, depth, add);
-    else
-      panel_product<T, 1>(rows, a, row, step, b, ldb, c, ldc, depth, add);
-    left -= take;
-    b += take * lanes;
-    c += take * lanes;
-  }
+/// Rows of weights [outputs, C] in both orders that products take; see `Task`.
+template <class S>
+CLEAVE_FUSED_TARGET void pack_rows(std::int64_t c, std::int64_t outputs, const S* rows,
+                                   S* by_output, S* by_input) {
+  if (rows != by_output) group_rows(c, c, rows, c, by_output);
+  constexpr std::int64_t side = 16;  // of the blocks that are transposed
+  const auto depth = c / group<S>;
+  for (std::int64_t o = 0; o < c; o += side)
+    for (std::int64_t i = 0; i < depth; i += side)
+      for (std::int64_t row = i; row < std::min(depth, i + side); ++row)
+        for (std::int64_t column = o; column < std::min(c, o + side); ++column) {
+          const auto value = load_group(rows + column * c + row * group<S>);
+          __builtin_memcpy(static_cast<void*>(by_input + (row * outputs + column) * group<S>),
+                           &value, sizeof value);
+        }
 }
 
 /// The weights of 3x3 convolution k in Winograd's domain, G g Gᵀ, in both orders; and of 1x1
-/// convolution k transposed.
-template <class T>
-CLEAVE_FUSED_TARGET void pack_three(const Task<T>& task, std::int64_t k) {
+/// convolution k.
+template <class T, class S>
+CLEAVE_FUSED_TARGET void pack_three(const Task<T, S>& task, std::int64_t k) {
   constexpr auto lanes = Lanes<T>::count;
   const auto c = task.shape.channels;
   const auto outputs = task.shape.three_outputs();
@@ -123,37 +52,29 @@ CLEAVE_FUSED_TARGET void pack_three(const Task<T>& task, std::int64_t k) {
       for (int y = 0; y < 4; ++y) {
         const Vector<T> outer = (rows[y][0] + rows[y][2]) * T(0.5);
         const Vector<T> inner = rows[y][1] * T(0.5);
-        T* to = task.three_by_output + ((4 * y * outputs) + k * c + o) * c + i;
+        S* to = task.three_rows + ((4 * y * outputs) + k * c + o) * c + i;
         store(to, rows[y][0]);
         store(to + outputs * c, Vector<T>(outer + inner));
         store(to + 2 * outputs * c, Vector<T>(outer - inner));
         store(to + 3 * outputs * c, rows[y][2]);
       }
     }
-  constexpr std::int64_t side = 16;  // of the blocks that are transposed
   for (std::int64_t p = 0; p < points; ++p) {
-    const T* __restrict from = task.three_by_output + (p * outputs + k * c) * c;
-    T* __restrict to = task.three_by_input + p * c * outputs + k * c;
-    for (std::int64_t o = 0; o < c; o += side)
-      for (std::int64_t i = 0; i < c; i += side)
-        for (std::int64_t row = i; row < std::min(c, i + side); ++row)
-          for (std::int64_t column = o; column < std::min(c, o + side); ++column)
-            to[row * outputs + column] = from[column * c + row];
+    const auto at = (p * outputs + k * c) * c;
+    pack_rows(c, outputs, task.three_rows + at, task.three_by_output + at,
+              task.three_by_input + p * c * outputs + k * c * group<S>);
   }
 }
 
-template <class T>
-CLEAVE_FUSED_TARGET void pack_one(const Task<T>& task, std::int64_t k) {
+template <class T, class S>
+CLEAVE_FUSED_TARGET void pack_one(const Task<T, S>& task, std::int64_t k) {
+  constexpr auto lanes = Lanes<T>::count;
   const auto c = task.shape.channels;
-  const auto outputs = task.shape.one_outputs();
-  const T* __restrict w = task.weights_one[static_cast<std::size_t>(k)];
-  T* __restrict same = task.one_by_output + k * c * c;
-  T* __restrict turned = task.one_by_input + k * c;
-  for (std::int64_t o = 0; o < c; ++o)
-    for (std::int64_t i = 0; i < c; ++i) {
-      same[o * c + i] = w[o * c + i];
-      turned[i * outputs + o] = w[o * c + i];
-    }
+  const auto at = k * c * c;
+  const T* w = task.weights_one[static_cast<std::size_t>(k)];
+  for (std::int64_t i = 0; i < c * c; i += lanes) store(task.one_rows + at + i, load(w + i));
+  pack_rows(c, task.shape.one_outputs(), task.one_rows + at, task.one_by_output + at,
+            task.one_by_input + k * c * group<S>);
 }
 
 /// The gradient of 3x3 convolution k's weights, Gᵀ dU G, from that of the transformed ones, which
@@ -191,36 +112,37 @@ CLEAVE_FUSED_TARGET void unpack_three(const Shape& shape, std::int64_t k, const 
 }
 
 /// relu(x) with its border of zeros, one image.
-template <class T>
-CLEAVE_FUSED_TARGET void rectify(const Shape& shape, const T* __restrict x, T* __restrict to) {
+template <class T, class S>
+CLEAVE_FUSED_TARGET void rectify(const Shape& shape, const T* __restrict x, S* __restrict to) {
   constexpr auto lanes = Lanes<T>::count;
   const auto row = shape.padded_width() * shape.channels;
   const auto used = shape.width * shape.channels;
-  std::fill_n(to, row, T(0));
+  clear(to, row);
   for (std::int64_t y = 0; y < shape.height; ++y) {
-    T* out = to + (y + 1) * row;
-    std::fill_n(out, shape.channels, T(0));
+    S* out = to + (y + 1) * row;
+    clear(out, shape.channels);
     out += shape.channels;
     for (std::int64_t i = 0; i < used; i += lanes) {
       const auto v = load(x + y * used + i);
-      store(out + i, Vector<T>(v > T(0) ? v : Vector<T>{}));
+      store(out + i, Vector<T>(v < T(0) ? Vector<T>{} : v));
     }
-    std::fill_n(out + used, row - used - shape.channels, T(0));
+    clear(out + used, row - used - shape.channels);
   }
-  std::fill(to + (shape.height + 1) * row, to + shape.padded_size(), T(0));
+  clear(to + (shape.height + 1) * row, shape.padded_size() - (shape.height + 1) * row);
 }
 
 /// Bᵀ d B of one row of tiles. from: its four pixel rows in a padded image. to: [points, stride].
-template <class T>
-CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const T* __restrict from,
-                                         T* __restrict to, std::int64_t stride) {
+template <class S>
+CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const S* __restrict from,
+                                         S* __restrict to, std::int64_t stride) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto c = shape.channels;
   const auto row = shape.padded_width() * c;
   const auto tiles = shape.tile_columns();
   for (std::int64_t t = 0; t < tiles; ++t)
     for (std::int64_t i = 0; i < c; i += lanes) {
-      const T* d = from + 2 * t * c + i;
+      const S* d = from + 2 * t * c + i;
       Vector<T> rows[4][4];
 #pragma GCC unroll 4
       for (int x = 0; x < 4; ++x) {
@@ -233,7 +155,7 @@ CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const T* __restrict
         rows[2][x] = d2 - d1;
         rows[3][x] = d1 - d3;
       }
-      T* out = to + t * c + i;
+      S* out = to + t * c + i;
 #pragma GCC unroll 4
       for (int y = 0; y < 4; ++y) {
         store(out + (4 * y) * stride, Vector<T>(rows[y][0] - rows[y][2]));
@@ -281,10 +203,10 @@ CLEAVE_FUSED_TARGET void transform_input_back(const Shape& shape, const T* __res
 }
 
 /// Aᵀ m A of one row of tiles into y, pixels outside the image left out. from: [points, stride].
-template <class T>
+template <class T, class S>
 CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_row,
                                           const T* __restrict from, std::int64_t stride,
-                                          T* __restrict y_image) {
+                                          S* __restrict y_image) {
   constexpr auto lanes = Lanes<T>::count;
   const auto outputs = shape.three_outputs();
   const auto pixel = shape.outputs();
@@ -293,7 +215,7 @@ CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_
   const auto tiles = shape.tile_columns();
   for (std::int64_t t = 0; t < tiles; ++t) {
     const bool right = 2 * t + 1 < shape.width;
-    T* out = y_image + 2 * tile_row * row + 2 * t * pixel;
+    S* out = y_image + 2 * tile_row * row + 2 * t * pixel;
     for (std::int64_t i = 0; i < outputs; i += lanes) {
       const T* m = from + t * outputs + i;
       Vector<T> rows[2][4];
@@ -316,9 +238,10 @@ CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_
 }
 
 /// The adjoint of the above: A dy Aᵀ. from: two rows of pixels, [2, 2 * tiles, outputs of y].
-template <class T>
-CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const T* __restrict from,
-                                               T* __restrict to, std::int64_t stride) {
+template <class S>
+CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const S* __restrict from,
+                                               S* __restrict to, std::int64_t stride) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto outputs = shape.three_outputs();
   const auto pixel = shape.outputs();
@@ -326,8 +249,8 @@ CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const T* __re
   const auto row = 2 * tiles * pixel;
   for (std::int64_t t = 0; t < tiles; ++t)
     for (std::int64_t i = 0; i < outputs; i += lanes) {
-      const T* d = from + 2 * t * pixel + i;
-      T* out = to + t * outputs + i;
+      const S* d = from + 2 * t * pixel + i;
+      S* out = to + t * outputs + i;
       const auto a = load(d), b = load(d + pixel);
       const auto e = load(d + row), f = load(d + row + pixel);
       const Vector<T> left[4] = {a, a + e, a - e, -e};

@@ -40,13 +40,14 @@ struct NasBench201Config {
 /// cells, BN-ReLU, global average pool, classifier (Dong and Yang, ICLR 2020, section 2.1). Batch
 /// norm inside searched cells has no affine part. Only allowed options have weights. Weight names
 /// are those of the public code, so its checkpoints' numbers can be compared one by one. `Mixer` says
-/// how mixed edges are computed: `Fused`, or `Composed` from plain tensor operations.
+/// how mixed edges are computed: `Fused`, `FusedBFloat16`, or `Composed` from plain tensor operations.
 template <class Mixer = Fused>
 class NasBench201 {
  public:
   using Space = space::NasBench201;
   using Context = Mixture<Space>;
   using Config = NasBench201Config;
+  using MixerType = Mixer;
 
   NasBench201(const Restriction<Space>& allowed, const Config& config, const Stream& stream)
       : allowed_(allowed) {
@@ -129,6 +130,7 @@ class NasBench201 {
 };
 
 static_assert(MixtureSupernet<NasBench201<>>);
+static_assert(MixtureSupernet<NasBench201<FusedBFloat16>>);
 
 }  // namespace cleave::supernet
 

@@ -1,0 +1,263 @@
+// What `Fused` does row by row of pixels, once per instruction set: moments, pooling, mixing and the
+// sums its backward pass begins with. Included by fused_kernels.hpp with its settings, so it has no
+// `#pragma once`. Alone, it stands for all of them.
+#ifndef CLEAVE_FUSED_ISA
+#include <cleave/supernet/fused_isa.hpp>
+#else
+
+namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
+
+/// Adds the sums and sums of squares over one row of pixels; [outputs] each, in double.
+template <class S>
+CLEAVE_FUSED_TARGET void add_moments(const Shape& shape, const S* __restrict y,
+                                     double* __restrict sums, double* __restrict squares) {
+  using T = Arithmetic<S>;
+  constexpr auto lanes = Lanes<T>::count;
+  const auto pixel = shape.outputs();
+  for (std::int64_t i = 0; i < pixel; i += lanes) {
+    Vector<T> sum[2] = {}, square[2] = {};
+    std::int64_t x = 0;
+    for (; x + 2 <= shape.width; x += 2)
+#pragma GCC unroll 2
+      for (int k = 0; k < 2; ++k) {
+        const auto v = load(y + (x + k) * pixel + i);
+        sum[k] += v;
+        square[k] += v * v;
+      }
+    if (x < shape.width) {
+      const auto v = load(y + x * pixel + i);
+      sum[0] += v;
+      square[0] += v * v;
+    }
+    sum[0] += sum[1];
+    square[0] += square[1];
+    for (std::int64_t l = 0; l < lanes; ++l) {
+      sums[i + l] += static_cast<double>(sum[0][l]);
+      squares[i + l] += static_cast<double>(square[0][l]);
+    }
+  }
+}
+
+/// One row of the 3x3 average, padding not counted: x is the middle row of an image whose rows
+/// above and below exist as said. column: [width + 2, C] scratch.
+template <class T>
+CLEAVE_FUSED_TARGET void pool_row(const Shape& shape, const T* __restrict x, bool above, bool below,
+                                  T* __restrict column, T* __restrict to, bool divide) {
+  constexpr auto lanes = Lanes<T>::count;
+  const auto c = shape.channels;
+  const auto row = shape.width * c;
+  std::fill_n(column, c, T(0));
+  std::fill_n(column + row + c, c, T(0));
+  for (std::int64_t i = 0; i < row; i += lanes) {
+    auto sum = load(x + i);
+    if (above) sum += load(x + i - row);
+    if (below) sum += load(x + i + row);
+    store(column + c + i, sum);
+  }
+  const auto rows = T(1 + (above ? 1 : 0) + (below ? 1 : 0));
+  for (std::int64_t p = 0; p < shape.width; ++p) {
+    const auto columns = T(1 + (p > 0 ? 1 : 0) + (p + 1 < shape.width ? 1 : 0));
+    const T share = divide ? T(1) / (rows * columns) : T(1);
+    for (std::int64_t i = p * c; i < (p + 1) * c; i += lanes)
+      store(to + i,
+            Vector<T>((load(column + i) + load(column + c + i) + load(column + 2 * c + i)) *
+                      share));
+  }
+}
+
+/// What an edge's sum is made of in one row of pixels: outputs of its convolutions and images.
+template <class T, class S>
+struct Sources {
+  int outputs = 0;
+  std::array<const S*, 2> output{};
+  std::array<const T*, 2> scales{};             ///< [C]
+  std::array<std::int64_t, 2> output_slots{};   ///< of the reduced sums
+  int images = 0;
+  std::array<const T*, 2> image{};
+  std::array<T, 2> weights{};
+  std::array<std::int64_t, 2> image_slots{};
+
+  void add(const S* p, const T* scale, std::int64_t slot) {
+    const auto k = static_cast<std::size_t>(outputs++);
+    output[k] = p;
+    scales[k] = scale;
+    output_slots[k] = slot;
+  }
+  void add(const T* p, T weight, std::int64_t slot) {
+    const auto k = static_cast<std::size_t>(images++);
+    image[k] = p;
+    weights[k] = weight;
+    image_slots[k] = slot;
+  }
+};
+
+template <class T, class S, int Outputs, int Images>
+CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<T, S>& given, const T* bias,
+                                 bool add, T* __restrict sum) {
+  constexpr auto lanes = Lanes<T>::count;
+  const auto sources = given;
+  const auto c = shape.channels;
+  const auto width = shape.width;
+  const auto step = shape.outputs();
+  for (std::int64_t i = 0; i < c; i += lanes) {
+    Vector<T> scale[Outputs + 1], weight[Images + 1];
+    const S* output[Outputs + 1];
+    const T* image[Images + 1];
+#pragma GCC unroll 2
+    for (std::size_t k = 0; k < Outputs; ++k) {
+      scale[k] = load(sources.scales[k] + i);
+      output[k] = sources.output[k] + i;
+    }
+#pragma GCC unroll 2
+    for (std::size_t k = 0; k < Images; ++k) {
+      weight[k] = Vector<T>{} + sources.weights[k];
+      image[k] = sources.image[k] + i;
+    }
+    const auto constant = bias ? load(bias + i) : Vector<T>{};
+    for (std::int64_t x = 0; x < width; ++x) {
+      T* out = sum + x * c + i;
+      Vector<T> value = constant;
+      if (add) value += load(out);
+#pragma GCC unroll 2
+      for (int k = 0; k < Outputs; ++k) {
+        __builtin_prefetch(output[k] + (x + width) * step);
+        value += scale[k] * load(output[k] + x * step);
+      }
+#pragma GCC unroll 2
+      for (int k = 0; k < Images; ++k) {
+        __builtin_prefetch(image[k] + (x + width) * c);
+        value += weight[k] * load(image[k] + x * c);
+      }
+      store(out, value);
+    }
+  }
+}
+
+/// Adds to `reduced` the sums over a row of g (slot 0) and of g times each source (its slot).
+template <class T, class S, int Outputs, int Images>
+CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<T, S>& given,
+                                    const T* __restrict g, double* __restrict reduced) {
+  constexpr auto lanes = Lanes<T>::count;
+  const auto sources = given;
+  const auto c = shape.channels;
+  const auto width = shape.width;
+  const auto step = shape.outputs();
+  for (std::int64_t i = 0; i < c; i += lanes) {
+    Vector<T> sum = {}, outputs[Outputs + 1] = {}, images[Images + 1] = {};
+    const S* output[Outputs + 1];
+    const T* image[Images + 1];
+#pragma GCC unroll 2
+    for (std::size_t k = 0; k < Outputs; ++k) output[k] = sources.output[k] + i;
+#pragma GCC unroll 2
+    for (std::size_t k = 0; k < Images; ++k) image[k] = sources.image[k] + i;
+    for (std::int64_t x = 0; x < width; ++x) {
+      const auto value = load(g + x * c + i);
+#pragma GCC unroll 2
+      for (int k = 0; k < Outputs; ++k) {
+        __builtin_prefetch(output[k] + (x + width) * step);
+        outputs[k] += value * load(output[k] + x * step);
+      }
+#pragma GCC unroll 2
+      for (int k = 0; k < Images; ++k) {
+        __builtin_prefetch(image[k] + (x + width) * c);
+        images[k] += value * load(image[k] + x * c);
+      }
+      sum += value;
+    }
+    for (std::int64_t l = 0; l < lanes; ++l) {
+      reduced[i + l] += static_cast<double>(sum[l]);
+#pragma GCC unroll 2
+      for (std::size_t k = 0; k < Outputs; ++k)
+        reduced[sources.output_slots[k] * c + i + l] += static_cast<double>(outputs[k][l]);
+#pragma GCC unroll 2
+      for (std::size_t k = 0; k < Images; ++k)
+        reduced[sources.image_slots[k] * c + i + l] += static_cast<double>(images[k][l]);
+    }
+  }
+}
+
+/// What edge e is made of, row `row` of an image. x and pooled: null to leave them out.
+template <class T, class S>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Sources<T, S> sources_of(const Task<T, S>& task, int e,
+                                                                 const S* y_row, const T* x_row,
+                                                                 const T* pooled) {
+  const auto& s = task.shape;
+  const auto k = static_cast<std::size_t>(e);
+  const auto& options = task.options[k];
+  Sources<T, S> sources;
+  const auto convolution = [&](std::int64_t at, std::int64_t slot) {
+    sources.add(y_row + at, task.scales ? task.scales + at : nullptr, slot);
+  };
+  if (options.three >= 0) convolution(options.three * s.channels, 1);
+  if (options.one >= 0) convolution(s.three_outputs() + options.one * s.channels, 2);
+  if (options.skip && x_row) sources.add(x_row, task.skip_weights[k], 3);
+  if (options.pool && pooled) sources.add(pooled, task.pool_weights[k], 4);
+  return sources;
+}
+
+template <class T, class S>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE bool any_pool(const Task<T, S>& task) {
+  for (int e = 0; e < task.edges; ++e)
+    if (task.options[static_cast<std::size_t>(e)].pool) return true;
+  return false;
+}
+
+/// One image of every edge's sum. scratch: [2 * width + 2, C].
+template <class T, class S>
+CLEAVE_FUSED_TARGET void mix(const Task<T, S>& task, std::int64_t image, T* scratch) {
+  // by outputs and images among the sources
+  static constexpr decltype(&mix_row<T, S, 1, 1>) runs[3][3] = {
+      {nullptr, mix_row<T, S, 0, 1>, mix_row<T, S, 0, 2>},
+      {mix_row<T, S, 1, 0>, mix_row<T, S, 1, 1>, mix_row<T, S, 1, 2>},
+      {mix_row<T, S, 2, 0>, mix_row<T, S, 2, 1>, mix_row<T, S, 2, 2>}};
+  const auto& s = task.shape;
+  const auto line = s.width * s.channels;
+  T* pooled = scratch;
+  const bool pools = any_pool(task);
+  for (std::int64_t row = 0; row < s.height; ++row) {
+    const auto at = (image * s.height + row) * line;
+    if (pools)
+      pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
+    for (int e = 0; e < task.edges; ++e) {
+      const auto k = static_cast<std::size_t>(e);
+      const auto sources =
+          sources_of<T, S>(task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
+                           task.x + at, pooled);
+      T* sum = task.sums[k] + at;
+      runs[sources.outputs][sources.images](s, sources, task.biases[k], task.add[k], sum);
+    }
+  }
+}
+
+/// Adds one image to `reduced`: [edges, 5, C], the sums of g, g y3, g y1, g x, g pool(x).
+template <class T, class S>
+CLEAVE_FUSED_TARGET void reduce(const Task<T, S>& task, std::int64_t image, T* scratch,
+                                double* reduced) {
+  static constexpr decltype(&reduce_row<T, S, 1, 1>) runs[3][3] = {
+      {nullptr, reduce_row<T, S, 0, 1>, reduce_row<T, S, 0, 2>},
+      {reduce_row<T, S, 1, 0>, reduce_row<T, S, 1, 1>, reduce_row<T, S, 1, 2>},
+      {reduce_row<T, S, 2, 0>, reduce_row<T, S, 2, 1>, reduce_row<T, S, 2, 2>}};
+  const auto& s = task.shape;
+  const auto line = s.width * s.channels;
+  T* pooled = scratch;
+  const bool pools = task.with_alpha && any_pool(task);
+  for (std::int64_t row = 0; row < s.height; ++row) {
+    const auto at = (image * s.height + row) * line;
+    if (pools)
+      pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
+    for (int e = 0; e < task.edges; ++e) {
+      const auto k = static_cast<std::size_t>(e);
+      if (!task.gradients[k]) continue;
+      const auto sources = sources_of<T, S>(
+          task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
+          task.with_alpha ? task.x + at : nullptr, pools ? pooled : nullptr);
+      if (sources.outputs + sources.images == 0) continue;
+      runs[sources.outputs][sources.images](s, sources, task.gradients[k] + at,
+                                            reduced + e * 5 * s.channels);
+    }
+  }
+}
+
+}  // namespace cleave::supernet::fused::CLEAVE_FUSED_ISA
+
+#endif
