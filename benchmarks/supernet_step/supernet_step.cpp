@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
     time_mixer<supernet::Composed>(*size, "composed", at::MemoryFormat::Contiguous);
     time_mixer<supernet::Composed>(*size, "composed_channels_last", at::MemoryFormat::ChannelsLast);
     time_mixer<supernet::Fused>(*size, "fused", at::MemoryFormat::ChannelsLast);
-    time_mixer<supernet::FusedBFloat16>(*size, "bfloat16", at::MemoryFormat::ChannelsLast);
+    time_mixer<supernet::FusedBFloat16>(*size, "fused_bfloat16", at::MemoryFormat::ChannelsLast);
     time_convolutions(*size, "pass", 0, 1);
     time_convolutions(*size, "first_order", 1, 1);
     time_convolutions(*size, "second_order", 2, 3);
