@@ -46,6 +46,7 @@ struct Options {
   std::size_t leaf_epochs = 5;
   std::size_t repeats = 0;
   std::size_t judged = 0;
+  double rate = cleave::strategy::Rsps<>{}.weights.rate.first;
   std::int64_t channels = 8;
   std::int64_t cells = 1;
   std::size_t batch = 64;
@@ -83,6 +84,9 @@ void declare(CLI::App& app, Options& o) {
       ->capture_default_str();
   app.add_option("--judged", o.judged,
                  "images of the search half that architectures are judged on; 0 = all")
+      ->capture_default_str();
+  app.add_option("--rate", o.rate, "learning rate that the supernets begin with")
+      ->check(CLI::Range(1e-6, 10.0))
       ->capture_default_str();
   app.add_option("--channels", o.channels)->check(CLI::Range(1, 1024))->capture_default_str();
   app.add_option("--cells", o.cells, "searched cells per stage")
@@ -268,7 +272,9 @@ class Study {
     settings.batch = o_.batch;
     settings.seed = o_.seed;
     Method method{.name = name, .estimate = std::vector<double>(sample_.size())};
-    const Search search(settings, Asked{{}, &sample_, o_.judged, &method.leaves}, criterion);
+    Asked strategy{{}, &sample_, o_.judged, &method.leaves};
+    strategy.weights.rate.first = o_.rate;
+    const Search search(settings, strategy, criterion);
     const auto result = search.run(data_, example::watched(directory_, progress_, name));
     method.steps = result.search_steps();
     for (const auto& leaf : method.leaves)
@@ -351,6 +357,7 @@ class Study {
                                      {"leaf_epochs", o_.leaf_epochs},
                                      {"repeats", o_.repeats},
                                      {"judged", o_.judged},
+                                     {"rate", o_.rate},
                                      {"channels", o_.channels},
                                      {"cells", o_.cells},
                                      {"batch", o_.batch},
