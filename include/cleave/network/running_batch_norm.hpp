@@ -30,13 +30,13 @@ class RunningStatistics {
   [[nodiscard]] at::Tensor variance(std::int64_t place, std::int64_t channels) const {
     return flat_.narrow(0, place + channels, channels);
   }
-  /// [2 * channels of all norms]: means and variances, norm by norm.
+  /// [2 * channels of all norms]: means and variances, norm by norm; [0] in a network without any.
   [[nodiscard]] const at::Tensor& values() const noexcept { return flat_; }
 
  private:
   std::int64_t size_ = 0;
   std::vector<std::pair<std::int64_t, std::int64_t>> channels_;
-  at::Tensor flat_;
+  at::Tensor flat_ = at::empty({0});
 };
 
 /// Batch normalisation of a stand-alone network: affine, batch statistics while training (which
