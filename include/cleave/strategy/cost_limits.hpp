@@ -7,6 +7,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,93 +72,123 @@ template <class CostOf>
   return best;
 }
 
+/// One limit on a cost.
+struct CostLimit {
+  std::function<double(const space::MobileNetwork&)> cost;
+  double bound;
+  std::string_view unit;
+  double sign = 1;  ///< -1 where the bound is the least
+
+  /// What a network is over it: cost / most - 1, or 1 - cost / least.
+  [[nodiscard]] double over(const space::MobileNetwork& network) const {
+    return sign * (cost(network) / bound - 1);
+  }
+};
+
+/// Those of the limits that can be missed. `latency` may be empty.
+[[nodiscard]] inline std::vector<CostLimit> finite_limits(
+    const CostLimits& limits,
+    const std::function<double(const space::MobileNetwork&)>& latency = {}) {
+  const auto macs = [](const auto& net) { return static_cast<double>(space::cost(net).macs); };
+  const auto params = [](const auto& net) { return static_cast<double>(space::cost(net).params); };
+  std::vector<CostLimit> result{{macs, limits.most_macs, "multiply-adds"},
+                                {params, limits.most_params, "parameters"}};
+  if (limits.least_macs > 0) result.push_back({macs, limits.least_macs, "multiply-adds", -1});
+  if (latency) result.push_back({latency, limits.most_latency, "of latency"});
+  std::erase_if(result, [](const CostLimit& limit) {
+    return limit.bound == std::numeric_limits<double>::infinity();
+  });
+  return result;
+}
+
+/// What looking for a network that keeps several limits came to.
+struct KeptTogether {
+  std::optional<Architecture<space::Ofa>> network{};  ///< one that does
+  double over = 0;  ///< if above 0, none does: every one is so much over them in a weighted mean
+};
+
+/// Looks for one with that image size. None exists when some weighting of the limits cannot be met:
+/// with weights w_k, none below zero, min over all networks of sum w_k over_k > 0 (the Lagrangian
+/// bound), so that some over_k > 0 whatever the network. The weights are looked for by
+/// multiplicative updates; limits that cannot be met together by a hair, or only because nothing
+/// lies between two options, are not found out.
+[[nodiscard]] inline KeptTogether keep_together(const std::vector<CostLimit>& limits,
+                                                const Restriction<space::Ofa>& allowed,
+                                                OptionId image, const space::OfaShape& shape) {
+  constexpr int rounds = 30;
+  std::vector<double> weights(limits.size(), 1.0 / static_cast<double>(limits.size()));
+  const auto sum_of = [&](const auto& architecture) {
+    const auto network = space::network(architecture, shape);
+    double sum = 0;
+    for (std::size_t k = 0; k < limits.size(); ++k) sum += weights[k] * limits[k].over(network);
+    return sum;
+  };
+  for (int round = 0; round < rounds; ++round) {
+    const auto tried = cheapest(allowed, image, sum_of);
+    if (const double least = sum_of(tried); least > 1e-9) return {{}, least};
+    const auto network = space::network(tried, shape);
+    bool kept = true;
+    double total = 0;
+    for (std::size_t k = 0; k < limits.size(); ++k) {
+      const double over = limits[k].over(network);
+      kept = kept && over <= 0;
+      total += weights[k] *= std::exp(std::clamp(2 * over, -1.0, 1.0));
+    }
+    if (kept) return {tried};
+    for (auto& weight : weights) weight /= total;
+  }
+  return {};
+}
+
 /// For every allowed image size the architectures that cost least (most, for `least_macs`), by each
-/// measure that has a limit and by weighted sums of them: where a search under tight limits can
-/// begin. Throws `ValueError` when no network keeps the limits, because at every image size
-///   - some limit lies beyond what is possible, which the message says, or
-///   - some weighting of the limits cannot be met: with what is over a limit, c_k = cost / most - 1
-///     or 1 - cost / least, and weights w_k, none below zero, min over all networks of
-///     sum w_k c_k > 0 (the Lagrangian bound), so that some c_k > 0 whatever the network.
-/// The weights are looked for by `rounds` multiplicative updates, until a network keeps all limits;
-/// limits that cannot be met together by a hair, or only because nothing lies between two options,
-/// are not found out. `latency` may be empty.
+/// measure that has a limit, and one that keeps all limits if it was found (`keep_together`): where
+/// a search under tight limits can begin. Throws `ValueError` when no network keeps the limits,
+/// because at every image size some limit lies beyond what is possible, which the message says, or
+/// the limits cannot be kept together. `latency` may be empty.
 [[nodiscard]] inline std::vector<Architecture<space::Ofa>> cheapest_within(
     const CostLimits& limits, const Restriction<space::Ofa>& allowed, const space::OfaShape& shape,
     const std::function<double(const space::MobileNetwork&)>& latency = {}) {
   using Space = space::Ofa;
-  constexpr int rounds = 30;
-  constexpr double infinite = std::numeric_limits<double>::infinity();
-  struct Measure {
-    std::function<double(const space::MobileNetwork&)> cost;
-    double limit;
-    std::string_view unit;
-    double sign = 1;  ///< -1 where the limit is the least
-  };
-  const auto macs = [](const auto& net) { return static_cast<double>(space::cost(net).macs); };
-  const auto params = [](const auto& net) { return static_cast<double>(space::cost(net).params); };
-  std::vector<Measure> measures{{macs, limits.most_macs, "multiply-adds"},
-                                {params, limits.most_params, "parameters"}};
-  if (limits.least_macs > 0) measures.push_back({macs, limits.least_macs, "multiply-adds", -1});
-  if (latency) measures.push_back({latency, limits.most_latency, "of latency"});
-  std::erase_if(measures, [&](const auto& measure) { return measure.limit == infinite; });
-
+  const auto finite = finite_limits(limits, latency);
   std::vector<Architecture<Space>> result;
+  const auto add = [&](const Architecture<Space>& one) {
+    if (std::find(result.begin(), result.end(), one) == result.end()) result.push_back(one);
+  };
   std::string beyond;
   bool possible = false;
   const auto images = allowed[Space::image()];
   for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto image = images.nth(i);
+    const auto pixels =
+        space::network(Architecture<Space>().set(Space::image(), image), shape).image;
     bool misses = false;
-    const auto miss = [&](std::size_t image, const std::string& why) {
+    const auto miss = [&](const std::string& why) {
       misses = true;
-      beyond += fmt::format("{}with images of {} {}", beyond.empty() ? "" : ", ", image, why);
+      beyond += fmt::format("{}with images of {} {}", beyond.empty() ? "" : ", ", pixels, why);
     };
-    for (const auto& measure : measures) {
-      result.push_back(cheapest(allowed, images.nth(i), [&](const auto& a) {
-        return measure.sign * measure.cost(space::network(a, shape));
-      }));
-      const auto network = space::network(result.back(), shape);
-      const double cost = measure.cost(network);
-      if (measure.sign * cost <= measure.sign * measure.limit) continue;
-      miss(network.image,
-           fmt::format("the {} possible are {} {} (allowed {})",
-                       measure.sign > 0 ? "least" : "most", cost, measure.unit, measure.limit));
+    for (const auto& limit : finite) {
+      const auto best = cheapest(allowed, image, [&](const auto& a) {
+        return limit.sign * limit.cost(space::network(a, shape));
+      });
+      add(best);
+      const double cost = limit.cost(space::network(best, shape));
+      if (limit.sign * cost > limit.sign * limit.bound)
+        miss(fmt::format("the {} possible are {} {} (allowed {})",
+                         limit.sign > 0 ? "least" : "most", cost, limit.unit, limit.bound));
     }
-    std::vector<double> weights(measures.size(), 1.0 / static_cast<double>(measures.size()));
-    const auto over = [&](std::size_t k, const space::MobileNetwork& net) {
-      return measures[k].sign * (measures[k].cost(net) / measures[k].limit - 1);
-    };
-    bool met = measures.size() < 2;
-    for (int round = 0; round < rounds && !met && !misses; ++round) {
-      const auto sum_of = [&](const auto& a) {
-        const auto net = space::network(a, shape);
-        double sum = 0;
-        for (std::size_t k = 0; k < measures.size(); ++k) sum += weights[k] * over(k, net);
-        return sum;
-      };
-      const auto tried = cheapest(allowed, images.nth(i), sum_of);
-      const auto network = space::network(tried, shape);
-      if (const double least = sum_of(tried); least > 1e-9)
-        miss(network.image,
-             fmt::format(
-                 "the limits cannot be kept together: every network is {:.2g} % over them in "
-                 "a weighted mean",
-                 100 * least));
-      met = true;
-      double total = 0;
-      for (std::size_t k = 0; k < measures.size(); ++k) {
-        met = met && over(k, network) <= 0;
-        total += weights[k] *= std::exp(std::clamp(2 * over(k, network), -1.0, 1.0));
-      }
-      for (auto& weight : weights) weight /= total;
-      if (met) result.push_back(tried);
+    if (finite.size() > 1 && !misses) {
+      const auto together = keep_together(finite, allowed, image, shape);
+      if (together.network) add(*together.network);
+      if (together.over > 0)
+        miss(
+            fmt::format("the limits cannot be kept together: every network is {:.2g} % over them "
+                        "in a weighted mean",
+                        100 * together.over));
     }
     possible |= !misses;
   }
   if (!possible) throw ValueError("once-for-all: no allowed network keeps the limits: " + beyond);
-  std::vector<Architecture<Space>> distinct;
-  for (const auto& one : result)
-    if (std::find(distinct.begin(), distinct.end(), one) == distinct.end()) distinct.push_back(one);
-  return distinct;
+  return result;
 }
 
 }  // namespace cleave::strategy
