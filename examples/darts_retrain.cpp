@@ -3,10 +3,7 @@
 
 #include <cleave/engine/retrain.hpp>
 #include <cleave/network/darts.hpp>
-#include <cleave/network/file.hpp>
 #include <cleave/space/darts_cost.hpp>
-#include <cleave/version.hpp>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -16,8 +13,7 @@
 #include "support/at_least.hpp"
 #include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
-#include "support/program.hpp"
-#include "support/resumable.hpp"
+#include "support/retrain_program.hpp"
 
 namespace {
 
@@ -78,46 +74,24 @@ void run(const Options& o) {
   fmt::print("{} parameters ({} with the auxiliary head), {} multiply-adds per image\n",
              cost.network.params, cost.params_with_auxiliary, cost.network.macs);
 
-  example::RunDirectory directory(o.out);
-  example::ProgressLine progress(o.quiet);
-  example::check_resume(directory, o.resume, "retrained.json");
   using Net = cleave::network::Darts;
   auto settings = cleave::settings_of<Net>(genotype, config, recipe, o.seed, data);
   settings("cutout", o.cutout);
-  example::ResumableRetraining<Net> retraining(
-      {cleave::start_retraining<Net>(genotype, config, recipe,
-                                     cleave::Stream(o.seed).fork("retrain"), "network")},
-      settings, directory, o.resume);
-  retraining.run(data, example::watched(directory, progress, "retrain"));
-  const auto& record = *retraining.state().record;
-  const nlohmann::json report = {{"program", "darts_retrain"},
-                                 {"cleave", cleave::version_text},
-                                 {"libtorch", TORCH_VERSION},
-                                 {"genotype", cleave::space::to_text(genotype)},
-                                 {"settings",
-                                  {{"data", o.data},
-                                   {"take", o.take},
-                                   {"epochs", o.epochs},
-                                   {"batch", o.batch},
-                                   {"channels", o.channels},
-                                   {"cells", o.cells},
-                                   {"drop_path", o.drop_path},
-                                   {"auxiliary", o.auxiliary},
-                                   {"cutout", o.cutout},
-                                   {"seed", o.seed},
-                                   {"device", o.device}}},
-                                 {"all_settings", settings.values()},
-                                 {"parameters", record.parameters},
-                                 {"multiply_adds", cost.network.macs},
-                                 {"seconds", retraining.state().stages.back().seconds},
-                                 {"test_accuracy", record.test_accuracy},
-                                 {"test_images", record.test_images}};
-  cleave::network::save(directory.path() / "retrained.network", retraining.net());
-  directory.write("retrained.json", report.dump(1) + "\n");
-  example::forget_checkpoints(directory);
-  fmt::print("{} epochs: test accuracy {:.2f} % on {} images, {} parameters\nresults: {}\n",
-             o.epochs, 100 * record.test_accuracy, record.test_images, record.parameters,
-             std::filesystem::absolute(directory.path()).string());
+  example::retrain_and_report<Net>("darts_retrain", o, genotype, config, recipe, data, settings,
+                                   {{"genotype", cleave::space::to_text(genotype)},
+                                    {"settings",
+                                     {{"data", o.data},
+                                      {"take", o.take},
+                                      {"epochs", o.epochs},
+                                      {"batch", o.batch},
+                                      {"channels", o.channels},
+                                      {"cells", o.cells},
+                                      {"drop_path", o.drop_path},
+                                      {"auxiliary", o.auxiliary},
+                                      {"cutout", o.cutout},
+                                      {"seed", o.seed},
+                                      {"device", o.device}}},
+                                    {"multiply_adds", cost.network.macs}});
 }
 
 }  // namespace

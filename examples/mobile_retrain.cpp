@@ -6,10 +6,7 @@
 #include <cleave/data/rand_augment.hpp>
 #include <cleave/data/random_erasing.hpp>
 #include <cleave/engine/retrain.hpp>
-#include <cleave/network/file.hpp>
 #include <cleave/network/mobile_network.hpp>
-#include <cleave/version.hpp>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -20,8 +17,7 @@
 #include "support/device_argument.hpp"
 #include "support/mobile_shape.hpp"
 #include "support/presets.hpp"
-#include "support/program.hpp"
-#include "support/resumable.hpp"
+#include "support/retrain_program.hpp"
 
 namespace {
 
@@ -110,35 +106,13 @@ void run(const Options& o) {
   const auto cost = cleave::space::cost(architecture, shape);
   fmt::print("{} parameters, {} multiply-adds per image\n", cost.params, cost.macs);
 
-  example::RunDirectory directory(o.out);
-  example::ProgressLine progress(o.quiet);
-  example::check_resume(directory, o.resume, "retrained.json");
   auto settings = cleave::settings_of<Net>(architecture, config, recipe, o.seed, data);
   settings("rand_augment", rand_augment);
   settings("random_erasing", erasing);
-  example::ResumableRetraining<Net, RmsProp> retraining(
-      {cleave::start_retraining<Net>(architecture, config, recipe,
-                                     cleave::Stream(o.seed).fork("retrain"), "network")},
-      settings, directory, o.resume);
-  retraining.run(data, example::watched(directory, progress, "retrain"));
-  const auto& record = *retraining.state().record;
-  const nlohmann::json report = {{"program", "mobile_retrain"},
-                                 {"cleave", cleave::version_text},
-                                 {"libtorch", TORCH_VERSION},
-                                 {"space", o.space},
-                                 {"architecture", cleave::to_text<Space>(architecture)},
-                                 {"all_settings", settings.values()},
-                                 {"parameters", record.parameters},
-                                 {"multiply_adds", cost.macs},
-                                 {"seconds", retraining.state().stages.back().seconds},
-                                 {"test_accuracy", record.test_accuracy},
-                                 {"test_images", record.test_images}};
-  cleave::network::save(directory.path() / "retrained.network", retraining.net());
-  directory.write("retrained.json", report.dump(1) + "\n");
-  example::forget_checkpoints(directory);
-  fmt::print("{} epochs: test accuracy {:.2f} % on {} images, {} parameters\nresults: {}\n",
-             o.epochs, 100 * record.test_accuracy, record.test_images, record.parameters,
-             std::filesystem::absolute(directory.path()).string());
+  example::retrain_and_report<Net>("mobile_retrain", o, architecture, config, recipe, data, settings,
+                                   {{"space", o.space},
+                                    {"architecture", cleave::to_text<Space>(architecture)},
+                                    {"multiply_adds", cost.macs}});
 }
 
 void declare(CLI::App& app, Options& o) {
