@@ -59,12 +59,7 @@ class AnyData {
   [[nodiscard]] AnyData with_cutout(int side) const {
     return std::visit(
         [&](const auto& set) {
-          auto augmentation = [&] {
-            if constexpr (requires { set.augmentation(); })
-              return set.augmentation();
-            else
-              return set.options().augmentation;
-          }();
+          auto augmentation = set.augmentation();
           augmentation.cutout = side;
           return AnyData(set.with_augmentation(augmentation));
         },
@@ -72,21 +67,14 @@ class AnyData {
   }
   /// How its numbers stand for bytes.
   [[nodiscard]] cleave::data::Normalisation normalisation() const {
-    return std::visit(
-        [](const auto& set) {
-          if constexpr (requires { set.normalisation(); })
-            return set.normalisation();
-          else
-            return set.options().normalisation;
-        },
-        set_);
+    return std::visit([](const auto& set) { return set.normalisation(); }, set_);
   }
   /// Without the colour jitter of photographs, which RandAugment takes the place of.
   [[nodiscard]] AnyData without_jitter() const {
     return std::visit(
         [](const auto& set) {
-          if constexpr (requires { set.options().augmentation.brightness; }) {
-            auto augmentation = set.options().augmentation;
+          if constexpr (requires { set.augmentation().brightness; }) {
+            auto augmentation = set.augmentation();
             augmentation.brightness = augmentation.contrast = augmentation.saturation = 0;
             return AnyData(set.with_augmentation(augmentation));
           } else {

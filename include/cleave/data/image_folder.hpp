@@ -91,6 +91,12 @@ class ImageFolder {
   }
   [[nodiscard]] ImageShape shape() const noexcept { return {3, options_.size, options_.size}; }
   [[nodiscard]] const ImageFolderOptions& options() const noexcept { return options_; }
+  [[nodiscard]] const Normalisation& normalisation() const noexcept {
+    return options_.normalisation;
+  }
+  [[nodiscard]] const PhotoAugmentation& augmentation() const noexcept {
+    return options_.augmentation;
+  }
   [[nodiscard]] at::Device device() const noexcept { return device_; }
   /// Names of the classes; class k is label k.
   [[nodiscard]] std::span<const std::string> class_names() const noexcept { return *classes_; }

@@ -6,6 +6,7 @@
 #include <cleave/supernet/operations.hpp>
 #include <cleave/tabular/rank_correlation.hpp>
 #include <memory>
+#include <set>
 
 namespace cleave::strategy {
 
@@ -147,10 +148,10 @@ struct Predicted {
                                        Stream stream) const {
     check();
     std::vector<Architecture<S>> drawn;
+    std::set<Architecture<S>> distinct;
     auto drawing = stream.fork("sample");
     for (const auto& one : distinct_samples(allowed, samples, drawing))
-      if (const auto network = canonical(one, allowed);
-          std::find(drawn.begin(), drawn.end(), network) == drawn.end())
+      if (const auto network = canonical(one, allowed); distinct.insert(network).second)
         drawn.push_back(network);
     if (drawn.size() < least_samples)
       throw ValueError(fmt::format(

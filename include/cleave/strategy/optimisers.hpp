@@ -24,6 +24,15 @@ struct CosineRate {
   }
 };
 
+/// g <- g + weight_decay w, where `decays` is 1; everywhere when it is undefined. All [P].
+inline void add_decay(at::Tensor& gradient, const at::Tensor& weights, double weight_decay,
+                      const at::Tensor& decays) {
+  if (decays.defined())
+    gradient.addcmul_(weights, decays, weight_decay);
+  else
+    gradient.add_(weights, weight_decay);
+}
+
 /// SGD with momentum, weight decay and gradient clipping, each one operation on the arena:
 ///
 ///     g <- g min(1, clip / (|g| + 1e-6)) + decay w;   m <- momentum m + g;
@@ -76,10 +85,7 @@ struct Sgd {
     const auto finite = norm.isfinite().to(norm.scalar_type());  // 1 or 0
     if (clip > 0) gradient.mul_(norm.add(1e-6).reciprocal().mul(clip).clamp_max(1.0));
     auto weights = arena.values();
-    if (decays.defined())
-      gradient.addcmul_(weights, decays, weight_decay);
-    else
-      gradient.add_(weights, weight_decay);
+    add_decay(gradient, weights, weight_decay, decays);
     // momentum m + g, or m where the gradient is of no use: 0 * NaN would be NaN, so it is masked.
     const auto usable = at::where(finite.gt(0), gradient, at::zeros({}, gradient.options()));
     state.momentum.mul_(finite.mul(momentum - 1.0).add(1.0)).add_(usable);

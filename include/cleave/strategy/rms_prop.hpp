@@ -68,10 +68,7 @@ struct RmsProp {
     const auto norm = gradient.norm();
     const auto finite = norm.isfinite();
     auto weights = arena.values();
-    if (decays.defined())
-      gradient.addcmul_(weights, decays, weight_decay);
-    else
-      gradient.add_(weights, weight_decay);
+    add_decay(gradient, weights, weight_decay, decays);
     const auto square = state.square.lerp(gradient.square(), 1 - memory);
     const auto moved = state.momentum.mul(momentum).addcdiv_(gradient, square.add(epsilon).sqrt_(),
                                                              state.rate_scale * rate.at(progress));

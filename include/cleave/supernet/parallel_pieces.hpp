@@ -2,7 +2,6 @@
 
 #include <ATen/TensorIterator.h>
 
-#include <algorithm>
 #include <cleave/torch.hpp>
 #include <cstdint>
 
