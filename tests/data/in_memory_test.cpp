@@ -285,7 +285,14 @@ TEST_CASE("a smaller size is the mean of the pixels under it") {
   REQUIRE(half.batch(Part::Test, Indices{1}, true, Stream()).images.sizes().equals({1, 3, 3, 7}));
   REQUIRE_THROWS_WITH(set.at_size(7, 7), Contains("size 7 x 7, allowed 1 x 1 to 6 x 7"));
   REQUIRE_THROWS_AS(set.at_size(0, 3), ValueError);
-  REQUIRE_THROWS_WITH(set.at_size(2, 2), Contains("pad 2, allowed 0 to 1"));
+}
+
+TEST_CASE("pad and cutout shrink with the image") {
+  const auto set = small_set({.pad = 5, .flip = true, .cutout = 4});  // 6 x 7
+  REQUIRE(set.at_size(6, 7).augmentation() == set.augmentation());
+  REQUIRE(set.at_size(3, 7).augmentation() == Augmentation{.pad = 2, .flip = true, .cutout = 2});
+  REQUIRE(set.at_size(1, 1).augmentation() == Augmentation{.pad = 0, .flip = true, .cutout = 1});
+  REQUIRE(testing::check_data_set(set.at_size(2, 2)).empty());
 }
 
 TEST_CASE("the digits are ready for use") {

@@ -107,7 +107,7 @@ TEST_CASE("data.md: what an in-memory set can do") {
   // [in_memory]
   auto set = data::cifar10("cifar-10-batches-bin")
                  .with_augmentation({.pad = 4, .flip = true, .cutout = 16})
-                 .at_size(16, 16)   // mean of the pixels under each new one
+                 .at_size(16, 16)   // mean of the pixels under each new one; pad 2, cutout 8
                  .take(10, 10)      // of every class the first images
                  .to(at::kDouble);  // float by default; half and bfloat16 as well
   // [in_memory]
