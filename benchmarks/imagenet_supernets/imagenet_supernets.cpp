@@ -36,7 +36,7 @@ void measure(const char* name, Net& net, const typename Net::Context& step,
              std::int64_t batch) {
   at::manual_seed(1);
   const auto images = at::randn({batch, 3, 224, 224}).contiguous(at::MemoryFormat::ChannelsLast);
-  const auto labels = at::randint(1000, {batch}, torch::kLong);
+  const auto labels = at::randint(1000, {batch}, at::kLong);
   const auto pass = [&](const typename Net::Context& under) {
     at::cross_entropy_loss(net.forward(images, under), labels).backward();
   };
