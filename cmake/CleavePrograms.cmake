@@ -11,6 +11,41 @@ find_program(CLEAVE_CLANG NAMES clang++ clang++-19 clang++-18 clang++-17 clang++
 
 set(cleave_tsan TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp)
 
+# flags_core.rsp and flags_cleave.rsp in the build folder: what a compiler that CMake does not run
+# needs to find the library.
+foreach(library IN ITEMS core cleave)
+  if(TARGET cleave_${library})
+    add_library(cleave_flags_${library} INTERFACE)
+    target_link_libraries(cleave_flags_${library} INTERFACE cleave::${library})
+    foreach(property IN ITEMS INCLUDE_DIRECTORIES COMPILE_DEFINITIONS)
+      set(${property} "$<TARGET_PROPERTY:cleave_flags_${library},INTERFACE_${property}>")
+    endforeach()
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/flags_${library}.rsp
+         CONTENT "-std=c++20
+$<$<BOOL:${INCLUDE_DIRECTORIES}>:-I$<JOIN:${INCLUDE_DIRECTORIES},\n-I>>
+$<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
+")
+  endif()
+endforeach()
+
+# LibTorch, a third of what an example takes to compile, is read once for all of them when they are
+# built to be tested. Without tests they are compiled as a reader would.
+set(cleave_torch_options)
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+  list(APPEND cleave_torch_options -fpch-preprocess) # lets ccache see what the header holds
+endif()
+if(CLEAVE_TORCH AND CLEAVE_TESTS)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/library_pch.cpp CONTENT "")
+  add_library(cleave_library_pch OBJECT ${PROJECT_BINARY_DIR}/library_pch.cpp)
+  target_link_libraries(cleave_library_pch PRIVATE cleave::cleave cleave_warnings)
+  target_precompile_headers(cleave_library_pch PRIVATE <cleave/torch.hpp>)
+  target_compile_options(cleave_library_pch PRIVATE ${cleave_torch_options})
+  set(cleave_library_pch_header
+      ${PROJECT_BINARY_DIR}/CMakeFiles/cleave_library_pch.dir/cmake_pch.hxx)
+  separate_arguments(cleave_library_pch_options UNIX_COMMAND "${CMAKE_CXX_FLAGS}")
+  list(APPEND cleave_library_pch_options ${cleave_torch_options} -std=gnu++20)
+endif()
+
 # All programs of the label core, for a build that needs no others.
 add_custom_target(core_tests)
 
@@ -75,6 +110,10 @@ function(cleave_example)
   add_executable(${arg_NAME} ${arg_SOURCE})
   if(arg_TORCH)
     target_link_libraries(${arg_NAME} PRIVATE cleave::cleave cleave_warnings)
+    if(TARGET cleave_library_pch)
+      target_precompile_headers(${arg_NAME} REUSE_FROM cleave_library_pch)
+      target_compile_options(${arg_NAME} PRIVATE ${cleave_torch_options})
+    endif()
   else()
     target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_warnings)
   endif()
@@ -130,7 +169,42 @@ function(cleave_fuzz)
            COMMAND ${program} -max_total_time=${arg_SECONDS} -timeout=20 -print_final_stats=0
                    -verbosity=0 ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_found
                    ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz)
+  # COST, here and elsewhere: ctest begins with the longest, so that none of them is alone at the end.
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz COST ${arg_SECONDS})
+endfunction()
+
+# cleave_verify_by_clang(<target> <header> <source>...): compiles each source, which begins by
+# including the header, without an object file.
+function(cleave_verify_by_clang target header)
+  add_custom_target(${target})
+  if(NOT CLEAVE_CLANG)
+    message(STATUS "No clang++: ${target} does nothing")
+    return()
+  endif()
+  set(clang ${CLEAVE_CLANG} @${PROJECT_BINARY_DIR}/flags_cleave.rsp)
+  set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/${target}.pch)
+  add_custom_command(
+    OUTPUT ${precompiled}
+    COMMAND ${clang} -x c++-header -fpch-instantiate-templates ${header} -o ${precompiled} -MD -MF
+            ${precompiled}.d
+    DEPENDS ${header}
+    DEPFILE ${precompiled}.d
+    COMMENT "Precompiling for ${target}"
+    VERBATIM)
+  foreach(source IN LISTS ARGN)
+    add_custom_command(
+      OUTPUT ${source}.alone
+      COMMAND ${clang} -include-pch ${precompiled} -fsyntax-only ${source} -MD -MT ${source}.alone -MF
+              ${source}.d
+      COMMAND ${CMAKE_COMMAND} -E touch ${source}.alone
+      DEPENDS ${precompiled} ${source}
+      DEPFILE ${source}.d
+      COMMENT "Compiling ${source}"
+      VERBATIM)
+    list(APPEND stamps ${source}.alone)
+  endforeach()
+  add_custom_target(${target}_units DEPENDS ${stamps})
+  add_dependencies(${target} ${target}_units)
 endfunction()
 
 # cleave_benchmark(NAME <name> SOURCE <file> [TORCH])
@@ -153,34 +227,12 @@ endfunction()
 # cleave_compile_fail_tests(<folder>): one test for each source in the folder. Its first line is
 # `// expect: <sentence of the message>`, its second `// needs: core` or `// needs: torch`.
 function(cleave_compile_fail_tests folder)
-  foreach(library IN ITEMS core cleave)
-    if(TARGET cleave_${library})
-      add_library(cleave_flags_${library} INTERFACE)
-      target_link_libraries(cleave_flags_${library} INTERFACE cleave::${library})
-      foreach(property IN ITEMS INCLUDE_DIRECTORIES COMPILE_DEFINITIONS)
-        set(${property} "$<TARGET_PROPERTY:cleave_flags_${library},INTERFACE_${property}>")
-      endforeach()
-      file(GENERATE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/flags_${library}.rsp
-           CONTENT "-std=c++20
-$<$<BOOL:${INCLUDE_DIRECTORIES}>:-I$<JOIN:${INCLUDE_DIRECTORIES},\n-I>>
-$<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
-")
-    endif()
-  endforeach()
-
   # LibTorch is two thirds of what such a source takes to read.
   set(before_cleave)
-  if(TARGET cleave_cleave AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/before_compile_fail.hpp)
-    file(CONFIGURE OUTPUT ${precompiled} CONTENT "#include <cleave/torch.hpp>\n")
-    set(flags ${CMAKE_CURRENT_BINARY_DIR}/flags_cleave.rsp)
-    add_custom_command(
-      OUTPUT ${precompiled}.gch
-      COMMAND ${CMAKE_CXX_COMPILER} @${flags} -x c++-header ${precompiled} -o ${precompiled}.gch
-      DEPENDS ${precompiled} ${flags} ${PROJECT_SOURCE_DIR}/include/cleave/torch.hpp
-      VERBATIM)
-    add_custom_target(before_compile_fail ALL DEPENDS ${precompiled}.gch)
-    set(before_cleave ${precompiled})
+  if(TARGET cleave_library_pch AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    add_custom_target(before_compile_fail ALL)
+    add_dependencies(before_compile_fail cleave_library_pch)
+    set(before_cleave ${cleave_library_pch_options} -include ${cleave_library_pch_header})
   endif()
 
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
@@ -197,8 +249,8 @@ $<$<BOOL:${COMPILE_DEFINITIONS}>:-D$<JOIN:${COMPILE_DEFINITIONS},\n-D>>
     if(TARGET cleave_${library})
       add_test(NAME compile_fail_${name}
                COMMAND ${CMAKE_COMMAND} -DSOURCE=${source} -DCOMPILER=${CMAKE_CXX_COMPILER}
-                       -DFLAGS=${CMAKE_CURRENT_BINARY_DIR}/flags_${library}.rsp
-                       -DBEFORE=${before_${library}}
+                       -DFLAGS=${PROJECT_BINARY_DIR}/flags_${library}.rsp
+                       "-DBEFORE=${before_${library}}"
                        -P ${PROJECT_SOURCE_DIR}/cmake/compile_fail.cmake)
       set_tests_properties(compile_fail_${name} PROPERTIES LABELS compile_fail)
     endif()

@@ -1,5 +1,5 @@
 # Compiles one source that must not compile and looks for the sentence its first line announces.
-# Variables: SOURCE, COMPILER, FLAGS (a response file), BEFORE (a precompiled header, or empty).
+# Variables: SOURCE, COMPILER, FLAGS (a response file), BEFORE (options that name a precompiled header).
 cmake_minimum_required(VERSION 3.24)
 
 file(STRINGS ${SOURCE} lines LIMIT_COUNT 1)
@@ -8,11 +8,7 @@ if(NOT lines MATCHES "^// expect: (.+)$")
 endif()
 set(sentence "${CMAKE_MATCH_1}")
 
-set(before)
-if(BEFORE)
-  set(before -include ${BEFORE})
-endif()
-execute_process(COMMAND ${COMPILER} @${FLAGS} ${before} -fsyntax-only ${SOURCE}
+execute_process(COMMAND ${COMPILER} @${FLAGS} ${BEFORE} -fsyntax-only ${SOURCE}
                 RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 
 if(result EQUAL 0)

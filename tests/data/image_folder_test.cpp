@@ -261,6 +261,59 @@ TEST_CASE("every part of a JPEG is decoded as in the whole") {
     }
 }
 
+TEST_CASE("what a JPEG gives does not depend on the files before it") {
+  const auto whole = jpeg(picture(40, 30, 1), 40, 30);
+  // The same without its tables of quantisation (DQT) or of codes (DHT)
+  const auto without = [&](std::uint8_t marker) {
+    auto file = whole;
+    for (std::size_t k = 0; k + 4 < file.size();) {
+      if (file[k] == 0xff && file[k + 1] == 0xda) break;  // the image's data
+      if (file[k] != 0xff || file[k + 1] != marker) {
+        ++k;
+        continue;
+      }
+      const auto length = 2 + 256 * file[k + 2] + file[k + 3];
+      const auto at = file.begin() + static_cast<std::ptrdiff_t>(k);
+      file.erase(at, at + length);
+    }
+    REQUIRE(file.size() < whole.size());
+    return file;
+  };
+  auto progressive = jpeg(picture(33, 20, 2), 33, 20, {.vertical = 2, .progressive = true});
+  auto cut = whole;
+  cut.resize(cut.size() / 2);
+  const std::vector<Bytes> files{whole, without(0xdb), without(0xc4),
+                                 jpeg(picture(17, 9, 3), 17, 9, {.space = JCS_GRAYSCALE}),
+                                 progressive, cut};
+  const auto outcome = [](ImageDecoder& decoder, const Bytes& file, bool part) {
+    Photo photo;
+    try {
+      const auto size = decoder.open(file, "file");
+      auto box = size.box();
+      if (part) box.height = 5;  // left before its end
+      decoder.read(box, 1.0, photo);
+      return std::string(photo.pixels.begin(), photo.pixels.end() - Photo::slack);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+  };
+  std::vector<std::string> fresh;
+  for (const auto& file : files) {
+    ImageDecoder decoder;
+    fresh.push_back(outcome(decoder, file, false));
+  }
+  CHECK(fresh[1] != fresh[0]);
+  ImageDecoder decoder;
+  Stream stream(1);
+  for (int k = 0; k < 400; ++k) {
+    const auto before = stream.below(files.size());
+    static_cast<void>(outcome(decoder, files[before], stream.below(2) == 1));
+    const auto i = stream.below(files.size());
+    CAPTURE(k, before, i);
+    REQUIRE((outcome(decoder, files[i], false) == fresh[i]));
+  }
+}
+
 TEST_CASE("a reduced decode looks like the whole one") {
   const auto pixels = picture(320, 240, 6);
   const auto file = jpeg(pixels, 320, 240);
