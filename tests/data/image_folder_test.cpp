@@ -129,7 +129,7 @@ TEST_CASE("a batch does not depend on the number of workers, bit for bit") {
   auto options = small;
   options.workers = 1;
   const auto one = ImageFolder(folder.path(), options).batch(Part::Train, chosen, true, Stream(5));
-  for (const std::size_t workers : {2, 3, 7}) {
+  for (const std::size_t workers : {2U, 3U, 7U}) {
     options.workers = workers;
     const ImageFolder set(folder.path(), options);
     for (int again = 0; again < 3; ++again) {
@@ -232,7 +232,7 @@ TEST_CASE("every part of a JPEG is decoded as in the whole") {
       const auto file = jpeg(pixels(width, height, channels), width, height, form);
       for (const double keep : {1.0, 0.5, 0.25}) {
         decoder.decode(file, "file", keep, whole);
-        for (int draw = 0; draw < 30; ++draw) {
+        for (std::uint64_t draw = 0; draw < 30; ++draw) {
           const auto crop =
               draw_photo({.min_area = 0.02}, width, height, stream.fork("crop").fork(draw)).box;
           decoder.open(file, "file");
@@ -449,7 +449,7 @@ TEST_CASE("batches made ahead are the batches, whoever announces what") {
     const auto r = request(k);
     set.prepare(r.part, r.indices, r.augment, r.stream);
   }
-  for (const std::size_t k : {0, 8, 7, 3}) {
+  for (const std::size_t k : {0U, 8U, 7U, 3U}) {
     const auto r = request(k);
     same(set.batch(r.part, r.indices, r.augment, r.stream), k);
     REQUIRE(set.at_size(9).batch(r.part, r.indices, r.augment, r.stream).images.size(2) == 9);

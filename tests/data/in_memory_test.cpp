@@ -42,24 +42,24 @@ InMemory small_set(const Augmentation& augmentation = {}) {
 at::Tensor by_definition(const InMemory& set, Part part, const Indices& indices,
                          const std::vector<ImageDraw>& draws) {
   const auto& [pad, flip, cutout] = set.augmentation();
-  const auto [channels, height, width] = set.shape();
+  const auto shape = set.shape();
   std::vector<at::Tensor> images;
   for (std::size_t b = 0; b < indices.size(); ++b) {
     auto image = set.images(part).select(0, indices[b]).to(at::kDouble);
     if (!draws.empty()) {
       image = at::constant_pad_nd(image, {pad, pad, pad, pad})
-                  .narrow(1, draws[b].top, height)
-                  .narrow(2, draws[b].left, width);
+                  .narrow(1, draws[b].top, shape.height)
+                  .narrow(2, draws[b].left, shape.width);
       if (draws[b].mirrored) image = image.flip(2);
     }
-    const auto per_channel = [&](const std::vector<double>& values) {
-      return at::tensor(values, at::kDouble).view({channels, 1, 1});
+    const auto per_channel = [](const std::vector<double>& values) {
+      return at::tensor(values, at::kDouble).view({-1, 1, 1});
     };
     image = (image / set.normalisation().scale - per_channel(set.normalisation().mean)) /
             per_channel(set.normalisation().std);
     if (!draws.empty() && cutout > 0)
-      for (std::int64_t y = 0; y < height; ++y)
-        for (std::int64_t x = 0; x < width; ++x) {
+      for (std::int64_t y = 0; y < shape.height; ++y)
+        for (std::int64_t x = 0; x < shape.width; ++x) {
           const auto top = draws[b].cut_y - cutout / 2;
           const auto left = draws[b].cut_x - cutout / 2;
           if (y >= top && y < top + cutout && x >= left && x < left + cutout)
