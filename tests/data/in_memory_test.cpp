@@ -243,7 +243,7 @@ TEST_CASE("a set goes to a device that is there and gives the same batches") {
     REQUIRE_THROWS_AS(set.to(at::Device(at::kCUDA)), DeviceError);
     REQUIRE_THROWS_WITH(set.to(at::Device(at::kCUDA)),
                         Contains("small: cannot move the images to cuda"));
-    WARN("the other half is skipped: no CUDA device");
+    WARN("a data set on a device is skipped: no CUDA device");
     return;
   }
   const auto moved = set.to(at::Device(at::kCUDA));

@@ -1,4 +1,5 @@
 #include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/deterministic.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/data/digits.hpp>
 #include <cleave/network/nasbench201.hpp>
@@ -19,11 +20,11 @@ using Criterion =
                                     cleave::split::FixedRepeats>;
 
 template <class Strategy>
-auto tiny_search(cleave::Restart restart, const Strategy& strategy) {
+auto tiny_search(cleave::Restart restart, const Strategy& strategy, at::Device device) {
   using Search = cleave::FewShotSearch<Space, Strategy, Criterion>;
   typename Search::Settings settings;
   settings.schedule = {.splits = {{1, 2}, {2, 2}}, .final_epochs = 1, .restart = restart};
-  settings.supernet = {.channels = 2, .cells = 1, .image_channels = 1};
+  settings.supernet = {.channels = 2, .cells = 1, .image_channels = 1, .device = device};
   settings.network = settings.supernet;
   settings.batch = 32;
   settings.trial.batch = 64;
@@ -41,11 +42,11 @@ std::string found(const cleave::SearchResult<Space>& result) {
 
 /// Stops at every few signs of life, again and again, and goes on from the state each time.
 template <class Strategy>
-void check_resumed(const Strategy& strategy) {
+void check_resumed(const Strategy& strategy, at::Device device = at::kCPU) {
   at::set_num_threads(1);
-  const auto data = cleave::data::digits().take(200, 50);
+  const auto data = cleave::data::digits().take(200, 50).to(device);
   const auto restart = GENERATE(cleave::Restart::None, cleave::Restart::LastSplit);
-  const auto search = tiny_search(restart, strategy);
+  const auto search = tiny_search(restart, strategy, device);
   auto whole = search.start();
   search.run(data, {}, whole);
   search.retrain(data, {}, whole);
@@ -97,4 +98,12 @@ TEST_CASE("a run of SNAS that is stopped again and again gives the unbroken run'
 }
 TEST_CASE("a run of RSPS that is stopped again and again gives the unbroken run's result") {
   check_resumed(cleave::strategy::Rsps<>{.paths = 40});
+}
+TEST_CASE("on a CUDA device a run that is stopped gives the unbroken run's result, too") {
+  if (!at::hasCUDA()) {
+    WARN("a resumed search on a device is skipped: no CUDA device");
+    return;
+  }
+  cleave::use_deterministic_algorithms();
+  check_resumed(cleave::strategy::Darts<cleave::strategy::SecondOrder>{}, at::kCUDA);
 }
