@@ -1,7 +1,7 @@
+#include <cleave/data/digits.hpp>
 #include <cleave/engine/checkpoint.hpp>
 #include <cleave/engine/deterministic.hpp>
 #include <cleave/engine/few_shot_search.hpp>
-#include <cleave/data/digits.hpp>
 #include <cleave/network/nasbench201.hpp>
 #include <cleave/report/result_json.hpp>
 #include <cleave/split/gradient_matching.hpp>
@@ -59,9 +59,8 @@ void check_resumed(const Strategy& strategy, at::Device device = at::kCPU) {
   std::size_t stops = 0;
   std::map<cleave::Stage, std::size_t> stopped_in;
   auto stage = cleave::Stage::Training;
-  const cleave::RunControl control{
-      .observe = [&](const cleave::Progress& p) { stage = p.stage; },
-      .stop_requested = [&] { return until_stop-- == 0; }};
+  const cleave::RunControl control{.observe = [&](const cleave::Progress& p) { stage = p.stage; },
+                                   .stop_requested = [&] { return until_stop-- == 0; }};
   for (bool done = false; !done;) {
     until_stop = (3 * stops) % 5;  // in the middle of epochs, of scoring, of judging, of trials
     try {
