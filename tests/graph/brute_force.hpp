@@ -34,15 +34,16 @@ template <class Allowed>
 Best least_cut(const cleave::graph::SimilarityMatrix& similarity, Allowed allowed) {
   const std::size_t n = similarity.size();
   std::vector<std::size_t> label(n, 0);
+  std::vector<std::size_t> sizes;
   std::vector<Best> all;
   // In restricted-growth form, no label skips a smaller one, every set partition occurs once.
   for (;;) {
     const std::size_t used = *std::max_element(label.begin(), label.end()) + 1;
-    cleave::graph::Groups groups(used);
-    for (std::size_t v = 0; v < n; ++v) groups[label[v]].push_back(v);
-    std::vector<std::size_t> sizes;
-    for (const auto& group : groups) sizes.push_back(group.size());
+    sizes.assign(used, 0);
+    for (const auto group : label) ++sizes[group];
     if (allowed(sizes)) {
+      cleave::graph::Groups groups(used);
+      for (std::size_t v = 0; v < n; ++v) groups[label[v]].push_back(v);
       double cut = 0.0;
       for (std::size_t i = 0; i < n; ++i)
         for (std::size_t j = 0; j < i; ++j)
