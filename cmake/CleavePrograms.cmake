@@ -49,21 +49,25 @@ endif()
 # All programs of the label core, for a build that needs no others.
 add_custom_target(core_tests)
 
-# cleave_core_test(NAME <name> SOURCES <file>...): compiled as one unit, since reading and
+# COST, here and below, is about a test's seconds: ctest begins with the longest, so that none of them
+# is alone at the end.
+
+# cleave_core_test(NAME <name> [COST <n>] SOURCES <file>...): compiled as one unit, since reading and
 # instantiating what the files share takes most of the time.
 function(cleave_core_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;COST" "SOURCES")
   add_executable(${arg_NAME} ${arg_SOURCES})
   set_target_properties(${arg_NAME} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
   target_link_libraries(${arg_NAME} PRIVATE cleave::core cleave_test_support cleave_test_main)
   add_dependencies(core_tests ${arg_NAME})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS core ENVIRONMENT "${cleave_tsan}")
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS core ENVIRONMENT "${cleave_tsan}"
+                                              COST "${arg_COST}")
 endfunction()
 
-# cleave_torch_test(NAME <name> SOURCES <file>...): shares one precompiled header.
+# cleave_torch_test(NAME <name> [COST <n>] SOURCES <file>...): shares one precompiled header.
 function(cleave_torch_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;COST" "SOURCES")
   if(NOT CLEAVE_TORCH)
     return()
   endif()
@@ -76,7 +80,8 @@ function(cleave_torch_test)
   # Under the sanitizers: LibTorch keeps what it allocates once until the end (leaks of ours are found
   # in the core tests), and oneDNN has its own ways with memory.
   set(environment OMP_NUM_THREADS=1 ASAN_OPTIONS=detect_leaks=0 ${cleave_tsan})
-  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT "${environment}")
+  set_tests_properties(${arg_NAME} PROPERTIES LABELS torch ENVIRONMENT "${environment}"
+                                              COST "${arg_COST}")
 endfunction()
 
 find_program(CLEAVE_PYTHON python3 DOC "Python, for tests that run programs more than once")
@@ -169,16 +174,15 @@ function(cleave_fuzz)
            COMMAND ${program} -max_total_time=${arg_SECONDS} -timeout=20 -print_final_stats=0
                    -verbosity=0 ${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}_found
                    ${CMAKE_CURRENT_SOURCE_DIR}/${arg_CORPUS})
-  # COST, here and elsewhere: ctest begins with the longest, so that none of them is alone at the end.
   set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz COST ${arg_SECONDS})
 endfunction()
 
 # cleave_verify_by_clang(<target> <header> <source>...): compiles each source, which begins by
 # including the header, without an object file.
 function(cleave_verify_by_clang target header)
-  add_custom_target(${target})
   if(NOT CLEAVE_CLANG)
     message(STATUS "No clang++: ${target} does nothing")
+    add_custom_target(${target})
     return()
   endif()
   set(clang ${CLEAVE_CLANG} @${PROJECT_BINARY_DIR}/flags_cleave.rsp)
@@ -203,8 +207,7 @@ function(cleave_verify_by_clang target header)
       VERBATIM)
     list(APPEND stamps ${source}.alone)
   endforeach()
-  add_custom_target(${target}_units DEPENDS ${stamps})
-  add_dependencies(${target} ${target}_units)
+  add_custom_target(${target} DEPENDS ${stamps})
 endfunction()
 
 # cleave_benchmark(NAME <name> SOURCE <file> [TORCH])
@@ -230,8 +233,6 @@ function(cleave_compile_fail_tests folder)
   # LibTorch is two thirds of what such a source takes to read.
   set(before_cleave)
   if(TARGET cleave_library_pch AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    add_custom_target(before_compile_fail ALL)
-    add_dependencies(before_compile_fail cleave_library_pch)
     set(before_cleave ${cleave_library_pch_options} -include ${cleave_library_pch_header})
   endif()
 

@@ -325,12 +325,11 @@ TEST_CASE("OFA is split over its kernels by gradient matching, and every leaf ke
 }
 
 TEST_CASE("an OFA search goes on from a checkpoint as if it had not been stopped") {
-  Small small(Restart::LastSplit);
-  small.settings.schedule.splits = {{2, 2}};
+  const Small small(Restart::LastSplit);
   const auto search = small.search();
   const auto whole = search.run(small.data);
   auto state = search.start();
-  for (const std::size_t stop_after : {4U, 5U, 6U}) {
+  for (const std::size_t stop_after : {5U, 12U, 15U}) {
     CAPTURE(stop_after);
     std::size_t ticks = 0;
     const RunControl stopping{[](const Progress&) {}, [&] { return ++ticks > stop_after; }};

@@ -230,7 +230,7 @@ TEST_CASE("SNAS: frozen alphas do not move, thawed ones do, weights always do") 
 
 TEST_CASE("a step of SNAS depends on its arguments alone, and on its stream") {
   std::vector<at::Tensor> values;
-  for (const std::uint64_t seed : {7, 7, 8}) {
+  for (const std::uint64_t seed : {7U, 7U, 8U}) {
     Fixture f;
     for (std::uint64_t k = 0; k < 2; ++k) {
       (void)f.snas.step(f.net, f.state, step_of(k), Stream(seed).fork(k));
