@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cleave/data/ahead.hpp>
 #include <cleave/data/epoch_order.hpp>
@@ -35,19 +36,26 @@ double cpu_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
+/// What the rounds took of one kind.
 struct Cost {
-  double wall = 0;
   double cpu = 0;
-  std::size_t images = 0;
+  double wall = 0;
+  std::vector<double> rates{};  ///< images a second
 
   void add(std::size_t count, const auto& work) {
     const double wall_began = wall_seconds(), cpu_began = cpu_seconds();
     work();
-    wall += wall_seconds() - wall_began;
+    const double took = wall_seconds() - wall_began;
     cpu += cpu_seconds() - cpu_began;
-    images += count;
+    wall += took;
+    rates.push_back(static_cast<double>(count) / took);
   }
-  [[nodiscard]] double rate() const { return static_cast<double>(images) / wall; }
+  /// Median, which a machine that others use too disturbs less than the mean.
+  [[nodiscard]] double rate() const {
+    auto sorted = rates;
+    std::ranges::sort(sorted);
+    return sorted[sorted.size() / 2];
+  }
 };
 
 /// One thread's decoder, used as libjpeg's manual shows.
@@ -127,7 +135,7 @@ int main(int argc, char** argv) {
       memory.push_back(read_file(files.path(static_cast<std::size_t>(i)), 1 << 28));
 
     Cost decoding, reading_too, first_epoch, later_epochs;
-    constexpr std::size_t rounds = 5;
+    constexpr std::size_t rounds = 15;
     for (std::size_t round = 0; round <= rounds; ++round) {
       const Stream stream = Stream(2).fork(round);
       const auto alone = [&](bool from_memory) {
@@ -158,7 +166,7 @@ int main(int argc, char** argv) {
       into(first_epoch).add(numbers.size(), [&] { batches(reading); });
       into(later_epochs).add(numbers.size(), [&] { batches(keeping); });
     }
-    std::printf("%zu workers, %zu different images to %lld x %lld, %zu rounds; images/s\n", workers,
+    std::printf("%zu workers, %zu different images to %lld x %lld, medians of %zu rounds; images/s\n", workers,
                 numbers.size(), static_cast<long long>(options.size),
                 static_cast<long long>(options.size), rounds);
     const auto line = [&](const char* name, const Cost& cost) {

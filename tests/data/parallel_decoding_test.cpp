@@ -34,7 +34,7 @@ TEST_CASE("files are decoded and resampled alike by any number of workers, damag
       try {
         bench.decoder.decode(files[item % files.size()], "file", 1.0, bench.photo);
         const auto draw =
-            draw_photo({}, bench.photo.width, bench.photo.height, cleave::Stream(item));
+            draw_photo({}, bench.photo.width(), bench.photo.height(), cleave::Stream(item));
         std::array<float, 48> out{};
         bench.render(bench.photo, draw, 4, {.scale = 1, .mean = {0, 0, 0}, .std = {1, 1, 1}},
                      out.data());

@@ -89,7 +89,8 @@ class ImageDecoder {
     png_.format = PNG_FORMAT_RGBA;
     png_.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
     photo.resize(size_.width, size_.height);
-    if (::png_image_finish_read(&png_, nullptr, photo.pixels.data(), 0, nullptr) == 0) fail_png();
+    const auto stride = static_cast<png_int_32>(photo.stride());
+    if (::png_image_finish_read(&png_, nullptr, photo.row(0), stride, nullptr) == 0) fail_png();
   }
 
   DecodeLimits limits_;

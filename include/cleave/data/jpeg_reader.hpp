@@ -95,15 +95,13 @@ class JpegReader {
       if (width < jpeg.output_width) ::jpeg_crop_scanline(&jpeg, &first, &width);
     });
     photo.resize(jpeg.output_width, rows.end - rows.begin);
-    std::uint8_t* const pixels = photo.pixels.data();
-    const std::size_t stride = static_cast<std::size_t>(photo.width) * 4;
     attempt([&] {
       if (rows.begin > 0) ::jpeg_skip_scanlines(&jpeg, rows.begin);
       std::array<JSAMPROW, 16> lines{};
       while (jpeg.output_scanline < rows.end) {
         const auto count = std::min<JDIMENSION>(lines.size(), rows.end - jpeg.output_scanline);
         for (JDIMENSION k = 0; k < count; ++k)
-          lines[k] = pixels + (jpeg.output_scanline - rows.begin + k) * stride;
+          lines[k] = photo.row(jpeg.output_scanline - rows.begin + k);
         ::jpeg_read_scanlines(&jpeg, lines.data(), count);
       }
       if (rows.end == jpeg.output_height) ::jpeg_finish_decompress(&jpeg);
@@ -182,10 +180,12 @@ class JpegReader {
 
   /// Adobe stores 255 - ink, so a channel is what paper and black leave of it.
   static void cmyk_to_rgb(Photo& photo) {
-    for (std::size_t k = 0; k + 3 < photo.pixels.size(); k += 4)
-      for (std::size_t c = 0; c < 3; ++c)
-        photo.pixels[k + c] =
-            static_cast<std::uint8_t>((photo.pixels[k + c] * photo.pixels[k + 3] + 127) / 255);
+    for (std::int64_t y = 0; y < photo.height(); ++y) {
+      std::uint8_t* const row = photo.row(y);
+      for (std::int64_t k = 0; k < 4 * photo.width(); k += 4)
+        for (std::int64_t c = 0; c < 3; ++c)
+          row[k + c] = static_cast<std::uint8_t>((row[k + c] * row[k + 3] + 127) / 255);
+    }
   }
 
   DecodeLimits limits_;

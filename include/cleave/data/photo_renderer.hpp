@@ -21,11 +21,11 @@ class PhotoRenderer {
   /// `draw.box` lies in `photo`; pixels beside it have no weight. `out` [size, size, 3].
   void operator()(const Photo& photo, const PhotoDraw& draw, std::int64_t size,
                   const Normalisation& normalisation, float* out) {
-    rows_.make(draw.box.top, draw.box.height, photo.height, size);
-    columns_.make(draw.box.left, draw.box.width, photo.width, size);
+    rows_.make(draw.box.top, draw.box.height, photo.height(), size);
+    columns_.make(draw.box.left, draw.box.width, photo.width(), size);
     photo::Task task;
-    task.pixels = photo.pixels.data();
-    task.stride = 4 * photo.width;
+    task.pixels = photo.row(0);
+    task.stride = photo.stride();
     task.rows = &rows_;
     task.columns = &columns_;
     if (draw.mirrored) columns_.mirror();
