@@ -91,10 +91,9 @@ class Decoder {
     jpeg_.scale_num = 1;
     jpeg_.out_color_space = JCS_EXT_RGBX;
     ::jpeg_start_decompress(&jpeg_);
-    const std::size_t stride = std::size_t{4} * jpeg_.output_width;
-    pixels_.resize(stride * jpeg_.output_height);
+    photo_.resize(jpeg_.output_width, jpeg_.output_height);
     while (jpeg_.output_scanline < jpeg_.output_height) {
-      JSAMPROW row = pixels_.data() + stride * jpeg_.output_scanline;
+      JSAMPROW row = photo_.row(jpeg_.output_scanline);
       ::jpeg_read_scanlines(&jpeg_, &row, 1);
     }
     ::jpeg_finish_decompress(&jpeg_);
@@ -103,7 +102,8 @@ class Decoder {
  private:
   jpeg_decompress_struct jpeg_{};
   jpeg_error_mgr errors_{};
-  std::vector<std::uint8_t> bytes_, pixels_;
+  std::vector<std::uint8_t> bytes_;
+  Photo photo_;  // whose rows lie where libjpeg-turbo is fast
 };
 
 }  // namespace
