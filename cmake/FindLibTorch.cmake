@@ -177,6 +177,7 @@ if(LibTorch_FOUND AND NOT CMAKE_SCRIPT_MODE_FILE AND NOT TARGET cleave::libtorch
   endforeach()
 
   if(CLEAVE_CUDA)
+    target_compile_definitions(cleave::libtorch INTERFACE CLEAVE_CUDA)
     # Kernels register themselves when the library is loaded; no symbol of it need be used.
     target_link_libraries(
       cleave::libtorch INTERFACE "-Wl,--push-state,--no-as-needed" "${LibTorch_torch_cuda}"

@@ -60,6 +60,7 @@ struct Options {
   std::size_t sharpness = 0;
   std::uint64_t seed = 0;
   std::string device = "cpu";
+  bool capture_steps = false;
   int threads = 0;
   std::string out = "cleave-run";
   std::string trouble = "stop";
@@ -171,6 +172,8 @@ void declare(CLI::App& app, Options& o) {
       ->check(example::at_least(0))
       ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_flag("--capture-steps", o.capture_steps,
+               "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
   size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
   app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
       ->capture_default_str();
@@ -188,6 +191,8 @@ class Program {
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
     const auto device = example::device_of(o_.device);
+    if (o_.capture_steps && device.is_cpu())
+      throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
     data_ = data_.to(device);
     supernet_ = {.channels = o_.channels,
                  .cells = o_.cells,
@@ -280,11 +285,13 @@ class Program {
     settings.sharpness_images = o_.sharpness;
     settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
+    auto control = example::watched(directory_, progress_, "search");
+    control.capture_steps = o_.capture_steps;
     auto all_settings = cleave::settings_of(host, data_);
     all_settings("cutout", o_.cutout);
     example::run_and_write(host, all_settings, directory_, o_.resume, data_,
                            data_.with_cutout(o_.cutout),
-                           example::watched(directory_, progress_, "search"),
+                           control,
                            [this](const auto& result, const auto& known, const auto& trouble) {
                              result_ = result;
                              write(known, trouble);
@@ -321,6 +328,7 @@ class Program {
                                          {"sharpness", o_.sharpness},
                                          {"seed", o_.seed},
                                          {"device", o_.device},
+                                         {"capture_steps", o_.capture_steps},
                                          {"threads", at::get_num_threads()}};
     const auto report = example::report_of("darts_search", command_line, settings,
                                            cleave::report::to_json(result_), trouble);

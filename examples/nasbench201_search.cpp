@@ -56,6 +56,7 @@ struct Options {
   std::uint64_t seed = 0;
   std::string precision = "float32";
   std::string device = "cpu";
+  bool capture_steps = false;
   int threads = 0;
   std::string out = "cleave-run";
   std::string table;
@@ -167,6 +168,8 @@ void declare(CLI::App& app, Options& o) {
       ->check(CLI::IsMember({"float32", "bfloat16"}))
       ->capture_default_str();
   app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_flag("--capture-steps", o.capture_steps,
+               "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
   app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -191,6 +194,8 @@ class Program {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
     if (!o_.table.empty()) table_.emplace(example::load_table(o_.table));
     const auto device = example::device_of(o_.device);
+    if (o_.capture_steps && device.is_cpu())
+      throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
               .cells = o_.cells,
@@ -243,8 +248,10 @@ class Program {
     settings.sharpness_images = o_.sharpness;
     settings.trouble = recipe_.trouble;
     const Search host(settings, strategy, criterion(), {.rungs = o_.rungs});
+    auto control = example::watched(directory_, progress_, "search");
+    control.capture_steps = o_.capture_steps;
     example::run_and_write(host, cleave::settings_of(host, data_), directory_, o_.resume, data_,
-                           data_, example::watched(directory_, progress_, "search"),
+                           data_, control,
                            [this](const auto& result, const auto& known, const auto& trouble) {
                              result_ = result;
                              write(known, trouble);
@@ -275,6 +282,7 @@ class Program {
                                          {"seed", o_.seed},
                                          {"precision", o_.precision},
                                          {"device", o_.device},
+                                         {"capture_steps", o_.capture_steps},
                                          {"threads", at::get_num_threads()}};
     const auto report = example::report_of("nasbench201_search", command_line, settings,
                                            cleave::report::to_json(result_), trouble);

@@ -61,6 +61,7 @@
 #include <cleave/engine/alpha_health.hpp>
 #include <cleave/engine/autosave.hpp>
 #include <cleave/engine/checkpoint.hpp>
+#include <cleave/engine/cuda_graph_step.hpp>
 #include <cleave/engine/deterministic.hpp>
 #include <cleave/engine/events.hpp>
 #include <cleave/engine/few_shot_search.hpp>
@@ -71,6 +72,7 @@
 #include <cleave/engine/schedule.hpp>
 #include <cleave/engine/search_settings.hpp>
 #include <cleave/engine/stage_clock.hpp>
+#include <cleave/engine/step_runner.hpp>
 #include <cleave/network/concept.hpp>
 #include <cleave/network/darts.hpp>
 #include <cleave/network/extract.hpp>

@@ -1,5 +1,6 @@
 #include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/nasbench201.hpp>
+#include <cleave/testing/step_laws.hpp>
 #include <cleave_test.hpp>
 #include <mutex>
 #include <set>
@@ -483,55 +484,29 @@ TEST_CASE("the supernets of both mixers are the same function") {
 
 namespace {
 
-/// Counts operations that make the host wait for a device, while it lives.
-class HostReads {
- public:
-  HostReads() : handle_(at::addThreadLocalCallback(at::RecordFunctionCallback(count).scopes({at::RecordScope::FUNCTION}))) {
-    seen() = 0;
-  }
-  HostReads(const HostReads&) = delete;
-  HostReads& operator=(const HostReads&) = delete;
-  ~HostReads() { at::removeCallback(handle_); }
-
-  static int& seen() {
-    static int reads = 0;
-    return reads;
-  }
-
- private:
-  static std::unique_ptr<at::ObserverContext> count(const at::RecordFunction& function) {
-    const std::string_view name = function.name();
-    if (name == "aten::_local_scalar_dense" || name == "aten::item" || name == "aten::nonzero" ||
-        name == "aten::is_nonzero" || name == "aten::equal")
-      ++seen();
-    return nullptr;
-  }
-  at::CallbackHandle handle_;
-};
-
 template <class Mixer, class Order>
-int host_reads_of_a_step() {
+std::size_t waits_of_a_step() {
   supernet::NasBench201<Mixer> net({}, {.channels = 4, .cells = 1}, Stream(1));
   const strategy::Darts<Order> darts;
   auto state = darts.start(net, Stream(2));
   TrainingStep step;
   step.weights = {random({4, 3, 8, 8}, 1).to(at::kFloat), torch::tensor({1, 7, 3, 1}, at::kLong)};
   step.search = {random({4, 3, 8, 8}, 2).to(at::kFloat), torch::tensor({0, 2, 3, 9}, at::kLong)};
-  const HostReads reads;
+  const testing::HostWaits waits;
   (void)darts.step(net, state, step, Stream(3));
-  return HostReads::seen();
+  return waits.noted().size();
 }
 
 }  // namespace
 
 TEST_CASE("a step never waits for the host") {
   {
-    const HostReads reads;
+    const testing::HostWaits waits;
     (void)torch::ones({}).item<float>();
-    REQUIRE(HostReads::seen() > 0);
+    REQUIRE(!waits.noted().empty());
   }
-  CHECK(host_reads_of_a_step<Composed, strategy::FirstOrder>() == 0);
-  CHECK(host_reads_of_a_step<Composed, strategy::SecondOrder>() == 0);
-  CHECK(host_reads_of_a_step<Fused, strategy::FirstOrder>() == 0);
-  CHECK(host_reads_of_a_step<Fused, strategy::SecondOrder>() == 0);
+  CHECK(waits_of_a_step<Composed, strategy::FirstOrder>() == 0);
+  CHECK(waits_of_a_step<Composed, strategy::SecondOrder>() == 0);
+  CHECK(waits_of_a_step<Fused, strategy::FirstOrder>() == 0);
+  CHECK(waits_of_a_step<Fused, strategy::SecondOrder>() == 0);
 }

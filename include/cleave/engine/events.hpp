@@ -38,6 +38,9 @@ struct RunControl {
   std::function<void(const Progress&)> observe = [](const Progress&) {};
   /// Asked between steps; true ends the run after the step in progress with `Interrupted`.
   std::function<bool()> stop_requested = [] { return false; };
+  /// Captures the training steps of supernets on a CUDA device as a graph (`StepRunner`), where the
+  /// strategy can. Only time and memory depend on it.
+  bool capture_steps = false;
 };
 
 }  // namespace cleave

@@ -11,6 +11,7 @@
 #include <cleave/engine/run_state.hpp>
 #include <cleave/engine/search_settings.hpp>
 #include <cleave/engine/stage_clock.hpp>
+#include <cleave/engine/step_runner.hpp>
 #include <cleave/network/training.hpp>
 #include <cleave/select/successive_halving.hpp>
 #include <cleave/split/concept.hpp>
@@ -304,6 +305,8 @@ class FewShotSearch {
       StageClock clock(control, result.stages, Stage::Training, where(node), epochs * steps,
                        live.epoch * steps + live.step);
       strategy::FiniteGuard guard(settings.trouble);
+      StepRunner<Strategy, Net> take_step(host.strategy_, live.net, live.state,
+                                          control.capture_steps);
       for (auto& epoch = live.epoch; epoch < epochs; ++epoch, live.step = 0, guard.epoch_done()) {
         const auto of_epoch = stream.fork("epoch").fork(epoch);
         const data::EpochOrder weights(holdout.weights, settings.batch, of_epoch.fork("weights"));
@@ -329,15 +332,16 @@ class FewShotSearch {
           step.progress = (static_cast<double>(phase.before + epoch) +
                            static_cast<double>(k) / static_cast<double>(weights.batches())) /
                           static_cast<double>(phase.epochs);
-          const auto report =
-              host.strategy_.step(live.net, live.state, step, of_step.fork("strategy"));
+          const auto report = take_step(step, of_step.fork("strategy"));
           const auto verdict = guard.check(
               live.net.arena(), step.weights.images, report.loss, report.gradient_norm, [&] {
                 return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
               });
           ++live.step;
-          if (verdict != strategy::FiniteGuard::Verdict::Fine)
+          if (verdict != strategy::FiniteGuard::Verdict::Fine) {
             strategy::recover(live, live.epoch_began, verdict, guard, result.trouble[where(node)]);
+            take_step.start_again();
+          }
           clock.tick(weights.batch(k).size());
         }
       }

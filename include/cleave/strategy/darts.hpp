@@ -59,19 +59,32 @@ struct Darts {
     return strategy::probabilities(state, alpha);
   }
 
+  /// What the host has to do with a step.
+  void prepare(AlphaState& state, const TrainingStep& step, Stream) const {
+    if (step.update_architecture) alpha.prepare(state.alpha_moments);
+    weights.prepare(state.weight_moments, step.progress);
+  }
+
+  /// The rest of it.
   template <MixtureSupernet Net>
-  StepReport step(Net& net, AlphaState& state, const TrainingStep& step, Stream) const {
+  StepReport apply(Net& net, AlphaState& state, const TrainingStep& step) const {
     at::Tensor search_loss;
     if (step.update_architecture) {
-      const auto [loss, gradient] = alpha_gradient(net, state, step);
+      const auto [loss, gradient] = alpha_gradient(net, state, step, state.weight_moments.rate);
       search_loss = loss;
       auto table = state.alpha.detach();
-      alpha.step(table, gradient, state.alpha_moments);
+      alpha.apply(table, gradient, state.alpha_moments);
     }
-    auto report = weight_step(net, context(net, state, {}), step.weights, weights,
-                              state.weight_moments, step.progress);
+    auto report = apply_weight_step(net, context(net, state, {}), step.weights, weights,
+                                    state.weight_moments);
     report.search_loss = search_loss;
     return report;
+  }
+
+  template <MixtureSupernet Net>
+  StepReport step(Net& net, AlphaState& state, const TrainingStep& step, Stream stream) const {
+    prepare(state, step, stream);
+    return apply(net, state, step);
   }
 
   /// The loss on the search batch and its gradient in alpha, of the chosen order. Weights
@@ -80,12 +93,9 @@ struct Darts {
   [[nodiscard]] std::pair<at::Tensor, at::Tensor> alpha_gradient(const Net& net,
                                                                  const AlphaState& state,
                                                                  const TrainingStep& step) const {
-    if constexpr (std::same_as<Order, FirstOrder>) {
-      const auto loss = loss_of(net, probabilities(state, state.alpha), step.search);
-      return {loss.detach(), gradient_of(loss, state.alpha)};
-    } else {
-      return unrolled_gradient(net, state, step);
-    }
+    at::Tensor rate;
+    tell(rate, weights.rate_at(state.weight_moments, step.progress), net.arena().values());
+    return alpha_gradient(net, state, step, rate);
   }
 
   template <MixtureSupernet Net>
@@ -114,13 +124,28 @@ struct Darts {
   }
 
  private:
+  /// `rate`, a scalar tensor, is that of the unrolled step.
   template <class Net>
-  [[nodiscard]] std::pair<at::Tensor, at::Tensor> unrolled_gradient(
-      const Net& net, const AlphaState& state, const TrainingStep& step) const {
+  [[nodiscard]] std::pair<at::Tensor, at::Tensor> alpha_gradient(const Net& net,
+                                                                 const AlphaState& state,
+                                                                 const TrainingStep& step,
+                                                                 const at::Tensor& rate) const {
+    if constexpr (std::same_as<Order, FirstOrder>) {
+      const auto loss = loss_of(net, probabilities(state, state.alpha), step.search);
+      return {loss.detach(), gradient_of(loss, state.alpha)};
+    } else {
+      return unrolled_gradient(net, state, step, rate);
+    }
+  }
+
+  template <class Net>
+  [[nodiscard]] std::pair<at::Tensor, at::Tensor> unrolled_gradient(const Net& net,
+                                                                    const AlphaState& state,
+                                                                    const TrainingStep& step,
+                                                                    const at::Tensor& rate) const {
     const auto& arena = net.arena();
     auto values = arena.values();
     const auto frozen = state.alpha.detach();
-    const auto rate = weights.rate_at(state.weight_moments, step.progress);
 
     // w' in place; `before` brings w back bit for bit.
     const auto before = values.clone();
@@ -128,10 +153,10 @@ struct Darts {
     loss_of(net, probabilities(state, frozen), step.weights).backward();
     {
       const at::NoGradGuard no_grad;
-      values.sub_(arena.gradients()
-                      .add(before, weights.weight_decay)
-                      .add_(state.weight_moments.momentum, weights.momentum),
-                  rate);
+      values.addcmul_(arena.gradients()
+                          .add(before, weights.weight_decay)
+                          .add_(state.weight_moments.momentum, weights.momentum),
+                      rate, -1);
     }
     arena.gradients().zero_();
     const auto loss = loss_of(net, probabilities(state, state.alpha), step.search);

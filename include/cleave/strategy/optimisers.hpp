@@ -33,6 +33,13 @@ inline void add_decay(at::Tensor& gradient, const at::Tensor& weights, double we
     gradient.add_(weights, weight_decay);
 }
 
+/// Writes a number that the host works out to a scalar tensor beside `like`, and makes that when
+/// there is none. Nothing waits for the device.
+inline void tell(at::Tensor& scalar, double value, const at::Tensor& like) {
+  if (!scalar.defined()) scalar = at::empty({}, like.options());
+  scalar.fill_(value);
+}
+
 /// SGD with momentum, weight decay and gradient clipping, each one operation on the arena:
 ///
 ///     g <- g min(1, clip / (|g| + 1e-6)) + decay w;   m <- momentum m + g;
@@ -57,6 +64,7 @@ struct Sgd {
   struct State {
     at::Tensor momentum;    ///< [P]
     double rate_scale = 1;  ///< what is left of the rate after trouble (`strategy::NonFinite`)
+    at::Tensor rate{};      ///< of the step under way, from `prepare`: a scalar; not saved
 
     template <class F>
     void fields(F&& field) {
@@ -73,12 +81,18 @@ struct Sgd {
     return state.rate_scale * rate.at(progress);
   }
 
-  /// Consumes `arena.gradients()`; returns the gradient's norm before clipping (a scalar tensor:
-  /// no host synchronisation). A gradient whose norm is not finite moves nothing, neither weights
-  /// nor momentum, and is left in the buffer so that its origin can be named. `decays`, when defined,
-  /// is 1 where weights decay and 0 where they do not, [P] (`WeightArena::matrix_mask`).
-  at::Tensor step(WeightArena& arena, State& state, double progress,
-                  const at::Tensor& decays = {}) const {
+  /// What the host has to do with a step.
+  void prepare(State& state, double progress) const {
+    tell(state.rate, rate_at(state, progress), state.momentum);
+  }
+
+  /// The rest of it: operations on tensors that stay where they are, so that a device can capture
+  /// them. Consumes `arena.gradients()`; returns the gradient's norm before clipping (a
+  /// scalar tensor: no host synchronisation). A gradient whose norm is not finite moves nothing,
+  /// neither weights nor momentum, and is left in the buffer so that its origin can be named.
+  /// `decays`, when defined, is 1 where weights decay and 0 where they do not, [P]
+  /// (`WeightArena::matrix_mask`).
+  at::Tensor apply(WeightArena& arena, State& state, const at::Tensor& decays = {}) const {
     const at::NoGradGuard no_grad;
     auto gradient = arena.gradients();
     const auto norm = gradient.norm();
@@ -90,8 +104,14 @@ struct Sgd {
     const auto usable = at::where(finite.gt(0), gradient, at::zeros({}, gradient.options()));
     state.momentum.mul_(finite.mul(momentum - 1.0).add(1.0)).add_(usable);
     const auto move = nesterov ? usable.add(state.momentum, momentum) : state.momentum;
-    weights.addcmul_(move, finite.mul(-rate_at(state, progress)));
+    weights.addcmul_(move, finite.mul(state.rate), -1);
     return norm;
+  }
+
+  at::Tensor step(WeightArena& arena, State& state, double progress,
+                  const at::Tensor& decays = {}) const {
+    prepare(state, progress);
+    return apply(arena, state, decays);
   }
 };
 
@@ -99,18 +119,18 @@ struct Sgd {
 ///
 /// Requirements on a const object: `O::State` with `rate_scale`, what is left of the rate after
 /// trouble; `start(arena)`; `step(arena, state, progress, decays)`, which consumes
-/// `arena.gradients()` and returns their norm as a scalar tensor. `decays`, when defined, is 1 where
-/// weights decay and 0 where they do not, [P].
-/// Laws: a gradient whose norm is not finite moves nothing; a rate scale of 0 moves no weight.
-/// Accepted: Sgd (default), RmsProp (rms_prop.hpp). Rejected: Adam, which moves a tensor.
+/// `arena.gradients()` and returns their norm as a scalar tensor. `decays`, when defined, is 1
+/// where weights decay and 0 where they do not, [P]. Laws: a gradient whose norm is not finite
+/// moves nothing; a rate scale of 0 moves no weight. Accepted: Sgd (default), RmsProp
+/// (rms_prop.hpp). Rejected: Adam, which moves a tensor.
 template <class O>
-concept WeightOptimiser =
-    requires(const O& optimiser, WeightArena& arena, const WeightArena& fixed,
-             typename O::State& state, double progress, const at::Tensor& decays) {
-      { optimiser.start(fixed) } -> std::same_as<typename O::State>;
-      { optimiser.step(arena, state, progress, decays) } -> std::same_as<at::Tensor>;
-      { state.rate_scale } -> std::convertible_to<double>;
-    };
+concept WeightOptimiser = requires(const O& optimiser, WeightArena& arena, const WeightArena& fixed,
+                                   typename O::State& state, double progress,
+                                   const at::Tensor& decays) {
+  { optimiser.start(fixed) } -> std::same_as<typename O::State>;
+  { optimiser.step(arena, state, progress, decays) } -> std::same_as<at::Tensor>;
+  { state.rate_scale } -> std::convertible_to<double>;
+};
 
 static_assert(WeightOptimiser<Sgd>);
 
@@ -135,6 +155,8 @@ struct Adam {
     at::Tensor first;
     at::Tensor second;
     std::int64_t steps = 0;
+    at::Tensor rate{};  ///< of the step under way and corrected for the moments' start, negative
+    at::Tensor root{};  ///< the correction of the second moment's root; both scalars, not saved
 
     template <class F>
     void fields(F&& field) {
@@ -148,11 +170,17 @@ struct Adam {
     return {at::zeros_like(like), at::zeros_like(like), 0};
   }
 
-  /// A gradient that is not finite moves neither weights nor moments.
-  void step(at::Tensor& weights, at::Tensor gradient, State& state) const {
+  /// What the host has to do with a step.
+  void prepare(State& state) const {
+    const auto t = static_cast<double>(++state.steps);
+    tell(state.rate, -rate / (1.0 - std::pow(beta1, t)), state.first);
+    tell(state.root, std::sqrt(1.0 - std::pow(beta2, t)), state.first);
+  }
+
+  /// The rest of it, see `Sgd::apply`. A gradient that is not finite moves neither weights nor
+  /// moments.
+  void apply(at::Tensor& weights, at::Tensor gradient, State& state) const {
     const at::NoGradGuard no_grad;
-    ++state.steps;
-    const auto t = static_cast<double>(state.steps);
     const auto finite = gradient.isfinite().all();
     const auto kept = [&](at::Tensor& moment, const at::Tensor& next) {
       moment.copy_(at::where(finite, next, moment));
@@ -160,9 +188,14 @@ struct Adam {
     gradient = gradient.add(weights, weight_decay);
     kept(state.first, state.first.mul(beta1).add_(gradient, 1.0 - beta1));
     kept(state.second, state.second.mul(beta2).addcmul_(gradient, gradient, 1.0 - beta2));
-    const auto scale = state.second.sqrt().div_(std::sqrt(1.0 - std::pow(beta2, t))).add_(epsilon);
-    const auto move = state.first.div(scale).mul_(-rate / (1.0 - std::pow(beta1, t)));
+    const auto scale = state.second.sqrt().div_(state.root).add_(epsilon);
+    const auto move = state.first.div(scale).mul_(state.rate);
     weights.add_(at::where(finite, move, at::zeros({}, move.options())));
+  }
+
+  void step(at::Tensor& weights, const at::Tensor& gradient, State& state) const {
+    prepare(state);
+    apply(weights, gradient, state);
   }
 };
 

@@ -53,6 +53,10 @@ struct Snas {
   template <class Net>
   struct State : AlphaState {
     double temperature = 1;  ///< of the last step; scoring samples at it
+    // Of the step under way, from `prepare`; not saved
+    at::Tensor search_noise{};   ///< [decision_count, max_options]
+    at::Tensor weights_noise{};  ///< the same
+    at::Tensor cooled{};         ///< the temperature, a scalar
 
     template <class F>
     void fields(F&& field) {
@@ -80,28 +84,57 @@ struct Snas {
         .to(state.alpha.options().requires_grad(false));
   }
 
-  /// The sample that this noise makes of alpha; 0 for options outside the restriction.
+  /// The sample that this noise makes of alpha at a temperature, a number or a scalar tensor; 0 for
+  /// options outside the restriction.
+  template <class S, class Temperature>
+  [[nodiscard]] static at::Tensor sample(const S& state, const at::Tensor& alpha,
+                                         const at::Tensor& noise, const Temperature& temperature) {
+    return alpha.add(state.closed).log_softmax(1).add(noise).div(temperature).softmax(1);
+  }
   template <class S>
   [[nodiscard]] static at::Tensor sample(const S& state, const at::Tensor& alpha,
                                          const at::Tensor& noise) {
-    return alpha.add(state.closed).log_softmax(1).add(noise).div(state.temperature).softmax(1);
+    return sample(state, alpha, noise, state.temperature);
+  }
+
+  /// What the host has to do with a step.
+  template <class S>
+  void prepare(S& state, const TrainingStep& step, Stream stream) const {
+    const auto keep = [](at::Tensor& kept, const at::Tensor& fresh) {
+      kept.defined() ? kept.copy_(fresh) : kept = fresh;
+    };
+    state.temperature = temperature.at(step.progress);
+    tell(state.cooled, state.temperature, state.weight_moments.momentum);
+    if (step.update_architecture) {
+      keep(state.search_noise, noise(state, stream.fork("search")));
+      alpha.prepare(state.alpha_moments);
+    }
+    keep(state.weights_noise, noise(state, stream.fork("weights")));
+    weights.prepare(state.weight_moments, step.progress);
+  }
+
+  /// The rest of it.
+  template <MixtureSupernet Net>
+  StepReport apply(Net& net, State<Net>& state, const TrainingStep& step) const {
+    at::Tensor search_loss;
+    if (step.update_architecture) {
+      const auto loss =
+          loss_of(net, sample(state, state.alpha, state.search_noise, state.cooled), step.search);
+      search_loss = loss.detach();
+      auto table = state.alpha.detach();
+      alpha.apply(table, gradient_of(loss, state.alpha), state.alpha_moments);
+    }
+    const auto table = sample(state, state.alpha.detach(), state.weights_noise, state.cooled);
+    auto report =
+        apply_weight_step(net, weighed_by(net, table), step.weights, weights, state.weight_moments);
+    report.search_loss = search_loss;
+    return report;
   }
 
   template <MixtureSupernet Net>
   StepReport step(Net& net, State<Net>& state, const TrainingStep& step, Stream stream) const {
-    state.temperature = temperature.at(step.progress);
-    at::Tensor search_loss;
-    if (step.update_architecture) {
-      const auto [loss, gradient] =
-          alpha_gradient(net, state, step.search, noise(state, stream.fork("search")));
-      search_loss = loss;
-      auto table = state.alpha.detach();
-      alpha.step(table, gradient, state.alpha_moments);
-    }
-    auto report = weight_step(net, context(net, state, stream.fork("weights")), step.weights,
-                              weights, state.weight_moments, step.progress);
-    report.search_loss = search_loss;
-    return report;
+    prepare(state, step, stream);
+    return apply(net, state, step);
   }
 
   /// The loss of a batch under the sample of this noise, and its gradient in alpha; the weights are

@@ -6,15 +6,23 @@
 
 namespace cleave::strategy {
 
-/// One optimiser step on the weights: cross entropy of a batch under a context that asks for no
-/// gradient of its own.
+/// One optimiser step on the weights that `sgd` has prepared: cross entropy of a batch under a
+/// context that asks for no gradient of its own.
 template <Supernet Net>
-StepReport weight_step(Net& net, const typename Net::Context& context, const data::Batch& batch,
-                       const Sgd& sgd, Sgd::State& moments, double progress) {
+StepReport apply_weight_step(Net& net, const typename Net::Context& context,
+                             const data::Batch& batch, const Sgd& sgd, Sgd::State& moments) {
   net.arena().gradients().zero_();
   const auto loss = at::cross_entropy_loss(net.forward(batch.images, context), batch.labels);
   loss.backward();
-  return {.loss = loss.detach(), .gradient_norm = sgd.step(net.arena(), moments, progress)};
+  return {.loss = loss.detach(), .gradient_norm = sgd.apply(net.arena(), moments)};
+}
+
+/// The same with the preparation.
+template <Supernet Net>
+StepReport weight_step(Net& net, const typename Net::Context& context, const data::Batch& batch,
+                       const Sgd& sgd, Sgd::State& moments, double progress) {
+  sgd.prepare(moments, progress);
+  return apply_weight_step(net, context, batch, sgd, moments);
 }
 
 /// A child's momentum: its parent's, weight by weight.
