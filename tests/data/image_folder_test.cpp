@@ -188,6 +188,18 @@ at::Tensor rendered(const Photo& photo, const PhotoDraw& draw, std::int64_t size
 
 }  // namespace
 
+TEST_CASE("rows of a photo begin beside the addresses that libjpeg-turbo writes past the caches") {
+  Photo photo;
+  for (const std::int64_t width : {1, 7, 8, 32, 500, 33, 4})
+    for (const std::int64_t height : {1, 3, 40}) {
+      photo.resize(width, height);
+      REQUIRE(photo.stride() >= 4 * width);
+      for (const std::int64_t y : {std::int64_t{0}, height - 1})
+        REQUIRE(reinterpret_cast<std::uintptr_t>(photo.row(y)) % 32 == 16);
+      photo.row(height - 1)[photo.stride() + Photo::slack - 1] = 1;  // room that loops may read
+    }
+}
+
 TEST_CASE("resampling is that of torch's antialiased interpolation") {
   auto photo = noise(37, 29);
   const auto source =
