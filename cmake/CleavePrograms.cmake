@@ -65,6 +65,13 @@ function(cleave_core_test)
                                               COST "${arg_COST}")
 endfunction()
 
+# cleave_share_torch_header(<target>): compiles it with the precompiled header of the torch tests.
+function(cleave_share_torch_header target)
+  target_link_libraries(${target} PRIVATE cleave::cleave cleave_test_support)
+  target_precompile_headers(${target} REUSE_FROM cleave_torch_pch)
+  target_compile_options(${target} PRIVATE ${cleave_torch_options})
+endfunction()
+
 # cleave_torch_test(NAME <name> [COST <n>] SOURCES <file>...): shares one precompiled header.
 function(cleave_torch_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;COST" "SOURCES")
@@ -72,9 +79,8 @@ function(cleave_torch_test)
     return()
   endif()
   add_executable(${arg_NAME} ${arg_SOURCES})
-  target_link_libraries(${arg_NAME} PRIVATE cleave::cleave cleave_test_support cleave_test_main)
-  target_precompile_headers(${arg_NAME} REUSE_FROM cleave_torch_pch)
-  target_compile_options(${arg_NAME} PRIVATE ${cleave_torch_options})
+  cleave_share_torch_header(${arg_NAME})
+  target_link_libraries(${arg_NAME} PRIVATE cleave_test_main)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME})
   # One thread each: the networks of the tests are so small that threads only wait for each other.
   # Under the sanitizers: LibTorch keeps what it allocates once until the end (leaks of ours are found

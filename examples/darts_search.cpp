@@ -190,9 +190,7 @@ class Program {
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
-    const auto device = example::device_of(o_.device);
-    if (o_.capture_steps && device.is_cpu())
-      throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
+    const auto device = example::device_of(o_.device, o_.capture_steps);
     data_ = data_.to(device);
     supernet_ = {.channels = o_.channels,
                  .cells = o_.cells,
@@ -290,8 +288,7 @@ class Program {
     auto all_settings = cleave::settings_of(host, data_);
     all_settings("cutout", o_.cutout);
     example::run_and_write(host, all_settings, directory_, o_.resume, data_,
-                           data_.with_cutout(o_.cutout),
-                           control,
+                           data_.with_cutout(o_.cutout), control,
                            [this](const auto& result, const auto& known, const auto& trouble) {
                              result_ = result;
                              write(known, trouble);

@@ -193,9 +193,7 @@ class Program {
     example::ChosenMixer::choose(o_.precision);
     if (o_.threads > 0) at::set_num_threads(o_.threads);
     if (!o_.table.empty()) table_.emplace(example::load_table(o_.table));
-    const auto device = example::device_of(o_.device);
-    if (o_.capture_steps && device.is_cpu())
-      throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
+    const auto device = example::device_of(o_.device, o_.capture_steps);
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
               .cells = o_.cells,

@@ -166,8 +166,8 @@ int main(int argc, char** argv) {
       into(first_epoch).add(numbers.size(), [&] { batches(reading); });
       into(later_epochs).add(numbers.size(), [&] { batches(keeping); });
     }
-    std::printf("%zu workers, %zu different images to %lld x %lld, medians of %zu rounds; images/s\n", workers,
-                numbers.size(), static_cast<long long>(options.size),
+    std::printf("%zu workers, %zu different images to %lld x %lld, medians of %zu rounds; images/s\n",
+                workers, numbers.size(), static_cast<long long>(options.size),
                 static_cast<long long>(options.size), rounds);
     const auto line = [&](const char* name, const Cost& cost) {
       std::printf(

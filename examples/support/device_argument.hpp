@@ -10,9 +10,11 @@
 namespace example {
 
 /// The device that `--device` names: cpu, cuda or cuda:N; on a CUDA device everything is
-/// deterministic from now on. Throws `cleave::ValueError` for another word and
-/// `cleave::DeviceError` for a CUDA device that is not there.
-[[nodiscard]] inline at::Device device_of(const std::string& text) {
+/// deterministic from now on. Throws `cleave::ValueError` for another word and for `--capture-steps`
+/// on the CPU, `cleave::DeviceError` for a CUDA device that is not there.
+[[nodiscard]] inline at::Device device_of(const std::string& text, bool capture_steps = false) {
+  if (text == "cpu" && capture_steps)
+    throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
   if (text == "cpu") return at::kCPU;
   const bool numbered = text.starts_with("cuda:") && text.size() > 5 && text.size() < 9 &&
                         text.find_first_not_of("0123456789", 5) == std::string::npos;

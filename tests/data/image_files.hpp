@@ -36,7 +36,7 @@ struct JpegForm {
 };
 
 inline Bytes jpeg(const Bytes& pixels, std::int64_t width, std::int64_t height,
-           const JpegForm& form = {}) {
+                  const JpegForm& form = {}) {
   jpeg_compress_struct out{};
   jpeg_error_mgr errors{};
   out.err = ::jpeg_std_error(&errors);

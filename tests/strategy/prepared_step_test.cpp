@@ -90,7 +90,6 @@ std::vector<at::Tensor> after_steps(at::Device device, bool capture) {
     for (auto* batch : {&step.weights, &step.search})
       *batch = {batch->images.to(device), batch->labels.to(device)};
     static_cast<void>(take_step(step, Stream(k)));
-    if (k == 6) take_step.start_again();
   }
   return {net.arena().values().cpu(), state.alpha.detach().cpu()};
 }
@@ -113,4 +112,31 @@ TEST_CASE("captured steps are the steps") {
 #else
   CHECK_THROWS_AS(after_steps(at::kCUDA, true), DeviceError);
 #endif
+}
+
+namespace {
+
+template <class Mixer, class Order>
+std::size_t waits_of_a_step() {
+  supernet::NasBench201<Mixer> net({}, {.channels = 4, .cells = 1}, Stream(1));
+  const strategy::Darts<Order> darts;
+  auto state = darts.start(net, Stream(2));
+  const auto step = material();
+  const testing::HostWaits waits;
+  (void)darts.step(net, state, step, Stream(3));
+  return waits.noted().size();
+}
+
+}  // namespace
+
+TEST_CASE("a step never waits for the host") {
+  {
+    const testing::HostWaits waits;
+    (void)torch::ones({}).item<float>();
+    REQUIRE(!waits.noted().empty());
+  }
+  CHECK(waits_of_a_step<supernet::Composed, strategy::FirstOrder>() == 0);
+  CHECK(waits_of_a_step<supernet::Composed, strategy::SecondOrder>() == 0);
+  CHECK(waits_of_a_step<supernet::Fused, strategy::FirstOrder>() == 0);
+  CHECK(waits_of_a_step<supernet::Fused, strategy::SecondOrder>() == 0);
 }

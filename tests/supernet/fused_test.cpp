@@ -1,6 +1,4 @@
-#include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/nasbench201.hpp>
-#include <cleave/testing/step_laws.hpp>
 #include <cleave_test.hpp>
 #include <mutex>
 #include <set>
@@ -480,33 +478,4 @@ TEST_CASE("the supernets of both mixers are the same function") {
                                    mixture.weights.grad()};
   };
   CHECK(worst(run(quick), run(plain)) < 1e-10);
-}
-
-namespace {
-
-template <class Mixer, class Order>
-std::size_t waits_of_a_step() {
-  supernet::NasBench201<Mixer> net({}, {.channels = 4, .cells = 1}, Stream(1));
-  const strategy::Darts<Order> darts;
-  auto state = darts.start(net, Stream(2));
-  TrainingStep step;
-  step.weights = {random({4, 3, 8, 8}, 1).to(at::kFloat), torch::tensor({1, 7, 3, 1}, at::kLong)};
-  step.search = {random({4, 3, 8, 8}, 2).to(at::kFloat), torch::tensor({0, 2, 3, 9}, at::kLong)};
-  const testing::HostWaits waits;
-  (void)darts.step(net, state, step, Stream(3));
-  return waits.noted().size();
-}
-
-}  // namespace
-
-TEST_CASE("a step never waits for the host") {
-  {
-    const testing::HostWaits waits;
-    (void)torch::ones({}).item<float>();
-    REQUIRE(!waits.noted().empty());
-  }
-  CHECK(waits_of_a_step<Composed, strategy::FirstOrder>() == 0);
-  CHECK(waits_of_a_step<Composed, strategy::SecondOrder>() == 0);
-  CHECK(waits_of_a_step<Fused, strategy::FirstOrder>() == 0);
-  CHECK(waits_of_a_step<Fused, strategy::SecondOrder>() == 0);
 }

@@ -338,10 +338,8 @@ class FewShotSearch {
                 return fmt::format("training {}, epoch {}, step {}", where(node), epoch, k);
               });
           ++live.step;
-          if (verdict != strategy::FiniteGuard::Verdict::Fine) {
+          if (verdict != strategy::FiniteGuard::Verdict::Fine)
             strategy::recover(live, live.epoch_began, verdict, guard, result.trouble[where(node)]);
-            take_step.start_again();
-          }
           clock.tick(weights.batch(k).size());
         }
       }

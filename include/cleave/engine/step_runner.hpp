@@ -11,7 +11,8 @@
 namespace cleave {
 
 /// Takes a strategy's steps on one supernet: one operation after another, or, on a CUDA device and
-/// when asked to, as a captured graph (`CudaGraphStep`). The steps are the same.
+/// when asked to, as a captured graph (`CudaGraphStep`). The steps are the same. Tensors of supernet
+/// and state may change in between (a rollback copies into them), but must not be replaced.
 template <class Strategy, class Net>
 class StepRunner {
  public:
@@ -41,13 +42,6 @@ class StepRunner {
       if (captured_) return (*captured_)(strategy_, net_, state_, step, stream);
 #endif
     return strategy_.step(net_, state_, step, stream);
-  }
-
-  /// To be told when tensors of the supernet or the state were replaced by others.
-  void start_again() {
-#ifdef CLEAVE_CUDA
-    if (captured_) captured_.emplace(net_.arena().values().device());
-#endif
   }
 
  private:

@@ -22,9 +22,9 @@ struct TrainingStep {
 
 /// What a step tells: scalar tensors on the device, so that nothing waits for the host.
 struct StepReport {
-  at::Tensor loss;           ///< training loss of the weights
-  at::Tensor gradient_norm;  ///< before clipping
-  at::Tensor search_loss{};  ///< loss of the architecture parameters; undefined without one
+  at::Tensor loss;             ///< training loss of the weights
+  at::Tensor gradient_norm;    ///< before clipping
+  at::Tensor search_loss{};    ///< loss of the architecture parameters; undefined without one
 };
 
 /// Judges contexts of a supernet on the images of the search half, in batches fixed once and for
@@ -53,67 +53,73 @@ concept HasState = requires(const S& strategy, Net& net, const Net& fixed, Strea
 };
 
 template <class S, class Net>
-concept TrainsSupernet = HasState<S, Net> &&
-    requires(const S& strategy, Net& net, typename S::template State<Net>& state,
-             const TrainingStep& step, Stream stream) {
-  { strategy.step(net, state, step, stream) } -> std::same_as<StepReport>;
-};
+concept TrainsSupernet =
+    HasState<S, Net> && requires(const S& strategy, Net& net, typename S::template State<Net>& state,
+                                 const TrainingStep& step, Stream stream) {
+      { strategy.step(net, state, step, stream) } -> std::same_as<StepReport>;
+    };
 
 /// A strategy whose `step` is `prepare` and then `apply`, so that a device can capture the second
 /// (`StepRunner`).
 ///
 /// `prepare(state, step, stream)` does what the host has to do with a step: it draws, and writes
-/// what depends on the step's number to tensors of the state. `apply(net, state, step)` is the
-/// rest. Laws: `apply` reads nothing on the host that changes from step to step of a phase; its
-/// operations take tensors of the supernet's device alone, and tensors that outlive it stay where
-/// they are. Models: Darts, Snas. Not: Rsps, whose every path is another sequence of operations.
+/// what depends on the step's number to tensors of the state. `apply(net, state, step)` is the rest.
+/// Laws: `apply` reads nothing on the host that changes from step to step of a phase, does not wait
+/// for the device and copies nothing to it; tensors that outlive it stay where they are.
+/// Models: Darts, Snas. Not: Rsps, whose every path is another sequence of operations.
 template <class S, class Net>
-concept PreparesSteps = TrainsSupernet<S, Net> &&
-    requires(const S& strategy, Net& net, typename S::template State<Net>& state,
-             const TrainingStep& step, Stream stream) {
-  { strategy.prepare(state, step, stream) } -> std::same_as<void>;
-  { strategy.apply(net, state, step) } -> std::same_as<StepReport>;
-};
+concept PreparesSteps =
+    TrainsSupernet<S, Net> && requires(const S& strategy, Net& net,
+                                       typename S::template State<Net>& state,
+                                       const TrainingStep& step, Stream stream) {
+      { strategy.prepare(state, step, stream) } -> std::same_as<void>;
+      { strategy.apply(net, state, step) } -> std::same_as<StepReport>;
+    };
 
 template <class S, class Net>
-concept Inherits = HasState<S, Net> && requires(const S& strategy, const Net& parent, Net& child,
-                                                const typename S::template State<Net>& state) {
-  { strategy.inherit(parent, state, child) } -> std::same_as<typename S::template State<Net>>;
-};
+concept Inherits =
+    HasState<S, Net> && requires(const S& strategy, const Net& parent, Net& child,
+                                 const typename S::template State<Net>& state) {
+      {
+        strategy.inherit(parent, state, child)
+      } -> std::same_as<typename S::template State<Net>>;
+    };
 
 template <class S, class Net>
-concept GivesContexts = HasState<S, Net> &&
+concept GivesContexts =
+    HasState<S, Net> &&
     requires(const S& strategy, const Net& net, const typename S::template State<Net>& state,
              Stream stream) {
-  { strategy.context(net, state, stream) } -> std::same_as<typename Net::Context>;
-};
+      { strategy.context(net, state, stream) } -> std::same_as<typename Net::Context>;
+    };
 
 template <class S, class Net>
-concept Derives = HasState<S, Net> &&
-    requires(const S& strategy, const Net& net, const typename S::template State<Net>& state,
-             const Judge<Net>& judge, Stream stream) {
-  { strategy.derive(net, state, judge, stream) } -> std::same_as<Genotype<typename Net::Space>>;
-};
+concept Derives =
+    HasState<S, Net> && requires(const S& strategy, const Net& net,
+                                 const typename S::template State<Net>& state,
+                                 const Judge<Net>& judge, Stream stream) {
+      { strategy.derive(net, state, judge, stream) } -> std::same_as<Genotype<typename Net::Space>>;
+    };
 
 /// A strategy whose restart is not from scratch: a child of a split that restarts begins with what
 /// `restart(parent_net, parent_state, child_net)` makes of its weights and returns as its state, at
 /// progress 0 of a phase of its own. The child's weights have been inherited already.
 /// Models: OnceForAll (from its teacher).
 template <class S, class Net>
-concept RestartsFromParent = HasState<S, Net> &&
-    requires(const S& strategy, const Net& parent, Net& child,
-             const typename S::template State<Net>& state) {
-  { strategy.restart(parent, state, child) } -> std::same_as<typename S::template State<Net>>;
-};
+concept RestartsFromParent =
+    HasState<S, Net> && requires(const S& strategy, const Net& parent, Net& child,
+                                 const typename S::template State<Net>& state) {
+      {
+        strategy.restart(parent, state, child)
+      } -> std::same_as<typename S::template State<Net>>;
+    };
 
 /// Whether a strategy has architecture parameters. One that has none says
 /// `static constexpr bool learns_architecture = false`: the engine then loads no search batches for
 /// its steps and never asks for an update.
 template <class S>
 inline constexpr bool learns_architecture = [] {
-  if constexpr (requires {
-                  { S::learns_architecture } -> std::convertible_to<bool>;
-                })
+  if constexpr (requires { { S::learns_architecture } -> std::convertible_to<bool>; })
     return bool(S::learns_architecture);
   else
     return true;
@@ -132,13 +138,14 @@ inline constexpr bool learns_architecture = [] {
 ///   6. `derive(net, state, judge, stream)`: the architecture the leaf stands for, inside its
 ///      restriction. It judges with the search half only, never with test data, and asks the same
 ///      questions in the same order when it is asked again (a run may stop in between).
-/// Optional: `option_weights(net, state)`, for the report on alpha; `learns_architecture`;
-/// `prepare` and `apply` (`PreparesSteps`). Laws: depends on arguments alone; `derive` respects the
-/// restriction. Models: strategy::Darts, strategy::Snas, strategy::Rsps. Papers: DARTS (ICLR 2019),
-/// SNAS (ICLR 2019), RSPS (UAI 2019), GM-NAS (ICLR 2022).
+/// Optional: `option_weights(net, state)`, for the report on alpha; `learns_architecture`; `prepare`
+/// and `apply` (`PreparesSteps`).
+/// Laws: depends on arguments alone; `derive` respects the restriction.
+/// Models: strategy::Darts, strategy::Snas, strategy::Rsps. Papers: DARTS (ICLR 2019), SNAS (ICLR
+/// 2019), RSPS (UAI 2019), GM-NAS (ICLR 2022).
 template <class S, class Net>
 concept SearchStrategy = HasName<S> && TrainsSupernet<S, Net> && Inherits<S, Net> &&
-    GivesContexts<S, Net> && Derives<S, Net>;
+                         GivesContexts<S, Net> && Derives<S, Net>;
 
 }  // namespace strategy
 }  // namespace cleave

@@ -119,18 +119,18 @@ struct Sgd {
 ///
 /// Requirements on a const object: `O::State` with `rate_scale`, what is left of the rate after
 /// trouble; `start(arena)`; `step(arena, state, progress, decays)`, which consumes
-/// `arena.gradients()` and returns their norm as a scalar tensor. `decays`, when defined, is 1
-/// where weights decay and 0 where they do not, [P]. Laws: a gradient whose norm is not finite
-/// moves nothing; a rate scale of 0 moves no weight. Accepted: Sgd (default), RmsProp
-/// (rms_prop.hpp). Rejected: Adam, which moves a tensor.
+/// `arena.gradients()` and returns their norm as a scalar tensor. `decays`, when defined, is 1 where
+/// weights decay and 0 where they do not, [P].
+/// Laws: a gradient whose norm is not finite moves nothing; a rate scale of 0 moves no weight.
+/// Accepted: Sgd (default), RmsProp (rms_prop.hpp). Rejected: Adam, which moves a tensor.
 template <class O>
-concept WeightOptimiser = requires(const O& optimiser, WeightArena& arena, const WeightArena& fixed,
-                                   typename O::State& state, double progress,
-                                   const at::Tensor& decays) {
-  { optimiser.start(fixed) } -> std::same_as<typename O::State>;
-  { optimiser.step(arena, state, progress, decays) } -> std::same_as<at::Tensor>;
-  { state.rate_scale } -> std::convertible_to<double>;
-};
+concept WeightOptimiser =
+    requires(const O& optimiser, WeightArena& arena, const WeightArena& fixed,
+             typename O::State& state, double progress, const at::Tensor& decays) {
+      { optimiser.start(fixed) } -> std::same_as<typename O::State>;
+      { optimiser.step(arena, state, progress, decays) } -> std::same_as<at::Tensor>;
+      { state.rate_scale } -> std::convertible_to<double>;
+    };
 
 static_assert(WeightOptimiser<Sgd>);
 

@@ -118,11 +118,11 @@ struct Snas {
   StepReport apply(Net& net, State<Net>& state, const TrainingStep& step) const {
     at::Tensor search_loss;
     if (step.update_architecture) {
-      const auto loss =
-          loss_of(net, sample(state, state.alpha, state.search_noise, state.cooled), step.search);
-      search_loss = loss.detach();
+      const auto [loss, gradient] =
+          alpha_gradient(net, state, step.search, state.search_noise, state.cooled);
+      search_loss = loss;
       auto table = state.alpha.detach();
-      alpha.apply(table, gradient_of(loss, state.alpha), state.alpha_moments);
+      alpha.apply(table, gradient, state.alpha_moments);
     }
     const auto table = sample(state, state.alpha.detach(), state.weights_noise, state.cooled);
     auto report =
@@ -139,13 +139,19 @@ struct Snas {
 
   /// The loss of a batch under the sample of this noise, and its gradient in alpha; the weights are
   /// taken as they are (first order).
+  template <MixtureSupernet Net, class Temperature>
+  [[nodiscard]] static std::pair<at::Tensor, at::Tensor> alpha_gradient(
+      const Net& net, const State<Net>& state, const data::Batch& batch, const at::Tensor& noise,
+      const Temperature& temperature) {
+    const auto loss = loss_of(net, sample(state, state.alpha, noise, temperature), batch);
+    return {loss.detach(), gradient_of(loss, state.alpha)};
+  }
   template <MixtureSupernet Net>
   [[nodiscard]] static std::pair<at::Tensor, at::Tensor> alpha_gradient(const Net& net,
                                                                         const State<Net>& state,
                                                                         const data::Batch& batch,
                                                                         const at::Tensor& noise) {
-    const auto loss = loss_of(net, sample(state, state.alpha, noise), batch);
-    return {loss.detach(), gradient_of(loss, state.alpha)};
+    return alpha_gradient(net, state, batch, noise, state.temperature);
   }
 
   template <MixtureSupernet Net>

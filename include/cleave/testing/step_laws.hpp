@@ -46,6 +46,15 @@ class HostWaits {
   at::CallbackHandle handle_;
 };
 
+/// Hands everything that a state names with `fields`, and what those name in turn, to `visit`.
+template <class T, class F>
+void for_each_leaf(T& value, const F& visit) {
+  if constexpr (requires { value.fields([](std::string_view, auto&) {}); })
+    value.fields([&](std::string_view, auto& field) { for_each_leaf(field, visit); });
+  else
+    visit(value);
+}
+
 /// The laws of `strategy::PreparesSteps` that a CPU can tell; the broken ones as sentences.
 /// `make()` gives the same supernet each time, `step` is material for it.
 template <class Strategy, class Make>
@@ -62,29 +71,20 @@ template <class Strategy, class Make>
   };
   const auto tensors_of = [](Net& net, auto& state) {
     std::vector<at::Tensor> all{net.arena().values()};
-    auto look = [&](auto&& self, auto& value) -> void {
-      using T = std::remove_cvref_t<decltype(value)>;
-      if constexpr (std::same_as<T, at::Tensor>)
-        all.push_back(value);
-      else if constexpr (requires { value.fields([](std::string_view, auto&) {}); })
-        value.fields([&](std::string_view, auto& field) { self(self, field); });
-    };
-    look(look, state);
+    for_each_leaf(state, [&]<class T>(T& value) {
+      if constexpr (std::same_as<T, at::Tensor>) all.push_back(value);
+    });
     return all;
   };
-  // Numbers of the state and of the step, after which `apply` must not look
-  const auto spoil = [](auto& state, TrainingStep& step_taken) {
-    auto look = [](auto&& self, auto& value) -> void {
-      using T = std::remove_cvref_t<decltype(value)>;
+  // Numbers of the state and of the step, at which `apply` must not look
+  const auto spoil = [](auto& state, TrainingStep& spoilt) {
+    for_each_leaf(state, []<class T>(T& value) {
       if constexpr (std::floating_point<T>)
         value = std::numeric_limits<T>::quiet_NaN();
       else if constexpr (std::integral<T>)
         value = std::numeric_limits<T>::max();
-      else if constexpr (requires { value.fields([](std::string_view, auto&) {}); })
-        value.fields([&](std::string_view, auto& field) { self(self, field); });
-    };
-    look(look, state);
-    step_taken.progress = std::numeric_limits<double>::quiet_NaN();
+    });
+    spoilt.progress = std::numeric_limits<double>::quiet_NaN();
   };
 
   Net whole = make(), parts = make();
