@@ -140,3 +140,12 @@ TEST_CASE("a step never waits for the host") {
   CHECK(waits_of_a_step<supernet::Fused, strategy::FirstOrder>() == 0);
   CHECK(waits_of_a_step<supernet::Fused, strategy::SecondOrder>() == 0);
 }
+
+TEST_CASE("a rate that the weights' type does not reach is infinite, not an error of LibTorch") {
+  auto net = nasbench201(at::kCPU);
+  const strategy::Sgd sgd;
+  auto state = sgd.start(net.arena());
+  state.rate_scale = 1e300;
+  sgd.prepare(state, 0.0);
+  CHECK(state.rate.isinf().item<bool>());
+}

@@ -34,10 +34,11 @@ inline void add_decay(at::Tensor& gradient, const at::Tensor& weights, double we
 }
 
 /// Writes a number that the host works out to a scalar tensor beside `like`, and makes that when
-/// there is none. Nothing waits for the device.
+/// there is none; infinite where the scalar's type does not reach, as when a saved state is damaged.
+/// Nothing waits for the device.
 inline void tell(at::Tensor& scalar, double value, const at::Tensor& like) {
   if (!scalar.defined()) scalar = at::empty({}, like.options());
-  scalar.fill_(value);
+  scalar.fill_(1.0).mul_(value);  // fill_ alone throws for what does not fit
 }
 
 /// SGD with momentum, weight decay and gradient clipping, each one operation on the arena:
