@@ -1,19 +1,21 @@
 // The full-size MobileNet supernets at 224x224, random images: one training step's forward and
-// backward pass, and what gradient matching does with one decision. Prints seconds and peak memory.
+// backward pass, and one repeat of gradient matching over all kernels or blocks, by whole passes and
+// by `ChildGradients`, whose rows must be the same. Prints seconds and peak memory.
 // `benchmark_imagenet_supernets [ofa|proxyless] [batch]`
 
 #include <sys/resource.h>
 
 #include <chrono>
-#include <cleave/score/cosine.hpp>
-#include <cleave/score/gradient_rows.hpp>
+#include <cleave/split/child_gradients.hpp>
 #include <cleave/strategy/gates.hpp>
 #include <cleave/supernet/ofa.hpp>
 #include <cleave/supernet/proxyless.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -29,10 +31,10 @@ double peak_gib() {
   return static_cast<double>(usage.ru_maxrss) / (1024.0 * 1024.0);
 }
 
-/// `step` is a context of a training step, `context` one that is probed.
+/// `step` is a context of a training step, `context` one whose children are looked at.
 template <class Net>
 void measure(const char* name, Net& net, const typename Net::Context& step,
-             const typename Net::Context& context, cleave::DecisionId decision,
+             const typename Net::Context& context, const std::vector<cleave::DecisionId>& decisions,
              std::int64_t batch) {
   at::manual_seed(1);
   const auto images = at::randn({batch, 3, 224, 224}).contiguous(at::MemoryFormat::ChannelsLast);
@@ -45,21 +47,39 @@ void measure(const char* name, Net& net, const typename Net::Context& step,
   pass(step);  // memory is found, caches are warm
   fmt::print("  forward and backward: {:.2f} s, peak memory {:.2f} GiB\n",
              seconds_of([&] { pass(step); }), peak_gib());
-  const auto options = net.restriction()[decision];
-  const double probe = seconds_of([&] {
-    cleave::score::GradientRows rows(net.arena(), options.size());
-    std::size_t row = 0;
-    for (const auto option : options) {
-      rows.record(row++);
-      pass(net.probe(context, decision, option, cleave::Probe::Hard));
+
+  std::vector<double> sums[2];  // of every row: what both ways must agree on
+  std::size_t children = 0;
+  const double begun = seconds_of([&] {
+    using Children = cleave::split::ChildGradients<Net>;
+    Children gradients(net, cleave::max_options<typename Net::Space>);
+    gradients.begin({images, labels}, context);
+    for (const auto d : Children::deepest_first(decisions)) {
+      std::size_t row = 0;
+      for (const auto option : net.restriction()[decisions[d]])
+        gradients.record(row++, decisions[d], option, cleave::Probe::Hard);
+      children += row;
+      const auto of_rows = gradients.view(row, {}, {}).rows.square().sum(1);
+      for (std::size_t o = 0; o < row; ++o)
+        sums[0].push_back(of_rows[static_cast<std::int64_t>(o)].template item<double>());
     }
-    const auto shared = net.arena().shared_by(decision);
-    const auto slices = net.arena().slices_shared_by(decision);
-    const at::Tensor matrix = cleave::score::Cosine{}(rows.view(row, shared, slices));
-    if (!matrix.isfinite().all().template item<bool>()) throw std::runtime_error("not finite");
   });
-  fmt::print("  one decision of {} options scored: {:.2f} s, peak memory {:.2f} GiB\n",
-             options.size(), probe, peak_gib());
+  fmt::print("  {} decisions, {} children, begun where they leave their context: {:.1f} s, peak "
+             "memory {:.2f} GiB\n", decisions.size(), children, begun, peak_gib());
+  const double whole = seconds_of([&] {
+    cleave::score::GradientRows rows(net.arena(), 1);
+    for (const auto d : cleave::split::ChildGradients<Net>::deepest_first(decisions))
+      for (const auto option : net.restriction()[decisions[d]]) {
+        rows.record(0);
+        pass(net.probe(context, decisions[d], option, cleave::Probe::Hard));
+        sums[1].push_back(rows.view(1, {}, {}).rows.square().sum().template item<double>());
+      }
+  });
+  fmt::print("  as many whole passes: {:.1f} s, {:.2f} times as long, peak memory {:.2f} GiB\n",
+             whole, whole / begun, peak_gib());
+  for (std::size_t i = 0; i < sums[0].size(); ++i)
+    if (!(std::abs(sums[0][i] - sums[1][i]) <= 1e-4 * sums[1][i]))
+      throw std::runtime_error(fmt::format("child {}: {} and {}", i, sums[0][i], sums[1][i]));
 }
 
 }  // namespace
@@ -69,9 +89,13 @@ int main(int argc, char** argv) {
   const std::int64_t batch = argc > 2 ? std::atoll(argv[2]) : 8;
   cleave::Stream stream(1);
   if (which == "ofa") {
+    using Space = cleave::space::Ofa;
     cleave::supernet::Ofa net({}, {}, stream);
-    measure("Once-for-all, width 1.2", net, net.largest(), net.largest(),
-            cleave::space::Ofa::kernel(9), batch);
+    auto subnet = net.largest();  // as in the kernel stage: any kernels, everything else the largest
+    for (const auto kernel : Space::decisions(Space::Kind::kernel))
+      subnet.set(kernel, cleave::OptionId(stream.below(Space::option_count(kernel))));
+    measure("Once-for-all, width 1.2", net, net.largest(), subnet,
+            Space::decisions(Space::Kind::kernel), batch);
     return 0;
   }
   using Space = cleave::space::Proxyless;
@@ -81,9 +105,9 @@ int main(int argc, char** argv) {
   const auto pairs = cleave::strategy::GatePairs<Space>::draw(
       even, net.restriction(), cleave::strategy::GateRule::Unbiased, stream);
   const auto gates = pairs.gates(at::TensorOptions(at::kFloat)).set_requires_grad(true);
-  cleave::Architecture<Space> path;
-  for (std::size_t d = 0; d < Space::decision_count; ++d) path.set(cleave::DecisionId(d), cleave::OptionId(5));
-  measure("ProxylessNAS, two gated paths", net, pairs.mixture(gates), net.context_of(path),
-          cleave::DecisionId(9), batch);
+  std::vector<cleave::DecisionId> blocks;
+  for (std::size_t d = 0; d < Space::decision_count; ++d) blocks.emplace_back(d);
+  measure("ProxylessNAS, two gated paths", net, pairs.mixture(gates),
+          net.context_of(net.restriction().sample(stream)), blocks, batch);
   return 0;
 }

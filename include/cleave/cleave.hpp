@@ -92,6 +92,7 @@
 #include <cleave/select/concept.hpp>
 #include <cleave/select/oracle.hpp>
 #include <cleave/select/successive_halving.hpp>
+#include <cleave/split/child_gradients.hpp>
 #include <cleave/split/concept.hpp>
 #include <cleave/split/edge_selection.hpp>
 #include <cleave/split/evidence.hpp>

@@ -28,6 +28,11 @@ class GradientRows {
     arena_->bind(rows_.at(o));
   }
 
+  /// Row `to` becomes a copy of row `from`.
+  void copy(std::size_t from, std::size_t to) {
+    buffer_[static_cast<std::int64_t>(to)].copy_(buffer_[static_cast<std::int64_t>(from)]);
+  }
+
   /// The first `options` rows as a similarity sees them.
   [[nodiscard]] GradientView view(std::size_t options, std::span<const WeightRange> shared,
                                   std::span<const WeightSlice> slices) const {

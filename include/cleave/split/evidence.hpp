@@ -36,7 +36,7 @@ struct SplitOutcome {
   Split split;
   std::vector<DecisionEvidence> evidence{};  ///< of every decision it looked at
   std::size_t repeats = 0;                   ///< contexts and batches used
-  std::size_t passes = 0;                    ///< forward-and-backward passes used
+  std::size_t passes = 0;                    ///< children looked at, at most a pass each
 
   template <class F>
   void fields(F&& field) {
@@ -53,7 +53,7 @@ struct SplitOutcome {
 /// goes on where it was.
 using SplitMemory = std::vector<std::vector<Eigen::MatrixXd>>;
 
-/// Forward-and-backward passes behind these repeats: one per option looked at.
+/// Children behind these repeats, one per option looked at: forward and backward passes, at most.
 [[nodiscard]] inline std::size_t passes_in(const SplitMemory& memory) {
   std::size_t passes = 0;
   for (const auto& repeat : memory)

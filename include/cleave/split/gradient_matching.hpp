@@ -3,7 +3,7 @@
 #include <cleave/graph/check.hpp>
 #include <cleave/graph/exact_balanced.hpp>
 #include <cleave/score/cosine.hpp>
-#include <cleave/score/gradient_rows.hpp>
+#include <cleave/split/child_gradients.hpp>
 #include <cleave/split/concept.hpp>
 #include <cleave/split/edge_selection.hpp>
 #include <cleave/split/repeats.hpp>
@@ -19,8 +19,8 @@ namespace cleave::split {
 ///
 /// then the balanced least cut of every S_d, then the decision whose cut is cheapest. A repeat is
 /// one batch and one context A, shared by all decisions (the public code draws new ones for each:
-/// more loads, more variance between decisions; method.md section 5.8). Cost: one forward and
-/// backward pass per repeat, decision still in the running, and option.
+/// more loads, more variance between decisions; method.md section 5.8). Cost: at most one forward
+/// and backward pass per repeat, decision still in the running, and option (`ChildGradients`).
 template <class Similarity = score::Cosine, class Cut = graph::ExactBalanced,
           class Edges = LowestNormalisedCut, class Repeat = UntilCertain>
 struct GradientMatching {
@@ -60,9 +60,9 @@ struct GradientMatching {
     const auto decisions = edges.candidates(scene.open(), edge_stream);
     auto& memory = scene.memory();
     check_memory(scene, decisions);
-    score::GradientRows rows(scene.net().arena(), max_options<typename Net::Space>);
+    ChildGradients<Net> children(scene.net(), max_options<typename Net::Space>);
     std::vector<bool> alive(decisions.size(), true);
-    for (;; memory.push_back(one_repeat(scene, decisions, alive, rows, memory.size()))) {
+    for (;; memory.push_back(one_repeat(scene, decisions, alive, children, memory.size()))) {
       std::vector<double> wins;  // of every decision, if the repeats ask how sure the choice is
       const Agreement agreement = [&](std::size_t resamples) {
         return agreement_of(scene, decisions, alive, resamples, wins);
@@ -120,31 +120,26 @@ struct GradientMatching {
   [[nodiscard]] std::vector<Eigen::MatrixXd> one_repeat(const SplitScene<Net>& scene,
                                                         const std::vector<DecisionId>& decisions,
                                                         const std::vector<bool>& alive,
-                                                        score::GradientRows& rows,
+                                                        ChildGradients<Net>& children,
                                                         std::size_t repeat) const {
-    auto& net = scene.net();
+    const auto& arena = scene.net().arena();
     const auto stream = scene.stream().fork("repeat").fork(repeat);
-    const auto batch = scene.batch(stream.fork("batch"));
-    const auto context = scene.context(stream.fork("context"));
-    std::vector<at::Tensor> scores;
-    for (std::size_t d = 0; d < decisions.size(); ++d) {
+    children.begin(scene.batch(stream.fork("batch")), scene.context(stream.fork("context")));
+    std::vector<at::Tensor> scores(decisions.size());
+    for (const auto d : ChildGradients<Net>::deepest_first(decisions)) {
       const auto decision = decisions[d];
       if (!alive[d]) continue;
       std::size_t row = 0;
-      for (const auto option : scene.options(decision)) {
-        rows.record(row++);
-        const auto child = net.probe(context, decision, option, probe);
-        at::cross_entropy_loss(net.forward(batch.images, child), batch.labels).backward();
-      }
-      const auto shared = net.arena().shared_by(decision);
-      const auto slices = net.arena().slices_shared_by(decision);
-      scores.push_back(similarity(rows.view(row, shared, slices)));
+      for (const auto option : scene.options(decision))
+        children.record(row++, decision, option, probe);
+      const auto shared = arena.shared_by(decision);
+      const auto slices = arena.slices_shared_by(decision);
+      scores[d] = similarity(children.view(row, shared, slices));
     }
     std::vector<Eigen::MatrixXd> matrices(decisions.size());
-    std::size_t next = 0;
     for (std::size_t d = 0; d < decisions.size(); ++d) {
       if (!alive[d]) continue;
-      const auto host = scores[next++].to(at::kCPU, at::kDouble).contiguous();
+      const auto host = scores[d].to(at::kCPU, at::kDouble).contiguous();
       const auto n = host.size(0);
       matrices[d] = Eigen::Map<const Eigen::MatrixXd>(host.const_data_ptr<double>(), n, n);
       if (!matrices[d].allFinite())

@@ -4,6 +4,7 @@
 
 #include <cleave/space/genotype.hpp>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -87,6 +88,26 @@ concept ElasticSupernet = Supernet<N> &&
   { fixed.smallest() } -> std::same_as<typename N::Context>;
   { fixed.forward_full(images, like) } -> std::same_as<at::Tensor>;
   net.sort_channels(trained, companions);
+};
+
+/// A supernet that is a chain of places: a child computes what its context did up to the first place
+/// that the probed decision changes, so gradient matching begins there (split::ChildGradients).
+///
+/// Requirements:
+///   1. `place_of(decision)`, below `place_count`: the first place whose work depends on it.
+///   2. `forward_from(place, x, context, entered)`: the logits of a pass that begins at a place with
+///      x, place 0 with the images; `entered`, of `place_count` tensors or none, becomes what every
+///      place from there on began with.
+/// Law: `forward_from(p, entered[p], child)` is `forward(images, child)`, gradients included, when
+/// context and child differ in decisions with `place_of(decision) >= p` only.
+/// Models: supernet::Proxyless, supernet::Ofa.
+template <class N>
+concept BeginsAnywhere = Supernet<N> &&
+    requires(const N& net, const at::Tensor& x, const typename N::Context& context,
+             DecisionId decision, std::span<at::Tensor> entered) {
+  { N::place_count } -> std::convertible_to<std::size_t>;
+  { N::place_of(decision) } -> std::same_as<std::size_t>;
+  { net.forward_from(std::size_t(), x, context, entered) } -> std::same_as<at::Tensor>;
 };
 
 /// The supernet a space is searched with unless another is named; specialised beside each

@@ -25,6 +25,12 @@ struct Mixture {
     return active[decision.index()];
   }
 
+  /// The same options and the same weights, whose numbers are not looked at: equal tables that are
+  /// two tensors are not the same.
+  friend bool operator==(const Mixture& a, const Mixture& b) {
+    return a.active == b.active && a.weights.is_same(b.weights);
+  }
+
   /// All allowed options, weighed by the table.
   [[nodiscard]] static Mixture weighted(const Restriction<S>& allowed, at::Tensor weights) {
     Mixture mixture;

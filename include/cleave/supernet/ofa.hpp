@@ -54,10 +54,32 @@ class Ofa {
   /// images: [B, C, H, W] -> [B, classes]. Throws `ValueError` for a subnet outside the
   /// restriction.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& subnet) const {
+    return forward_from(0, images, subnet);
+  }
+
+  /// Place 0 is what comes before the layers, place 1 + i is layer i, there or not. A depth changes
+  /// what comes after the layers that all depths have.
+  static constexpr std::size_t place_count = Space::layer_count + 1;
+  static constexpr std::size_t place_of(DecisionId decision) {
+    const auto place = Space::place(decision);
+    switch (Space::kind(decision)) {
+      case Space::Kind::image:
+        return 0;
+      case Space::Kind::depth:
+        return 1 + Space::layers_per_stage * place + Space::depths.front();
+      default:
+        return 1 + place;
+    }
+  }
+
+  /// See `BeginsAnywhere`. Throws as `forward`.
+  [[nodiscard]] at::Tensor forward_from(std::size_t place, const at::Tensor& x,
+                                        const Context& subnet,
+                                        std::span<at::Tensor> entered = {}) const {
     if (!allowed_.contains(subnet))
       throw ValueError(
           fmt::format("ofa supernet: {} lies outside its restriction", Space::to_text(subnet)));
-    return run(images, subnet);
+    return run(place, x, subnet, entered);
   }
 
   /// The largest network that the weights hold, with kernels of 7 whether they are allowed or not:
@@ -67,7 +89,7 @@ class Ofa {
     full.set(Space::image(), like[Space::image()]);
     for (std::size_t place = 0; place < Space::layer_count; ++place)
       full.set(Space::kernel(place), OptionId(Space::kernels.size() - 1));
-    return run(images, full);
+    return run(0, images, full, {});
   }
 
   /// Subnets have no weights to keep: hard and soft probes are the same.
@@ -117,9 +139,9 @@ class Ofa {
       if (entry.group == WeightGroup::shared())
         visit(std::string(entry.name), arena_.named(entry.name));
     std::size_t block = 1;
-    for_each_layer(subnet, [&](std::size_t place) {
-      layers_[place]->visit(arena_, name_of(block++), size(place, subnet), visit);
-    });
+    for (std::size_t place = 0; place < Space::layer_count; ++place)
+      if (has_layer(subnet, place))
+        layers_[place]->visit(arena_, name_of(block++), size(place, subnet), visit);
   }
 
   [[nodiscard]] WeightArena& arena() noexcept { return arena_; }
@@ -151,22 +173,25 @@ class Ofa {
             mid(place, subnet[Space::expand(place)])};
   }
 
-  template <class Visit>
-  static void for_each_layer(const Context& subnet, Visit visit) {
-    for (std::size_t stage = 0; stage < Space::stage_count; ++stage)
-      for (std::size_t i = 0; i < Space::depths[subnet[Space::depth(stage)].index()]; ++i)
-        visit(Space::layers_per_stage * stage + i);
+  static bool has_layer(const Context& subnet, std::size_t layer) {
+    const auto depth = subnet[Space::depth(layer / Space::layers_per_stage)];
+    return layer % Space::layers_per_stage < Space::depths[depth.index()];
   }
 
-  [[nodiscard]] at::Tensor run(const at::Tensor& images, const Context& subnet) const {
+  [[nodiscard]] at::Tensor run(std::size_t place, at::Tensor x, const Context& subnet,
+                               std::span<at::Tensor> entered) const {
     const auto normalise = [this](const BatchNorm& norm, const at::Tensor& y) {
       return norm.forward(arena_, y);
     };
-    const auto scaled = scaled_images(images, Space::image_share(subnet));
-    auto x = first_.forward(arena_, stem_.forward(arena_, scaled, normalise), normalise);
-    for_each_layer(subnet, [&](std::size_t place) {
-      x = layers_[place]->forward(arena_, x, size(place, subnet));
-    });
+    for (; place < place_count; ++place) {
+      if (!entered.empty()) entered[place] = x;
+      if (place == 0) {
+        x = stem_.forward(arena_, scaled_images(x, Space::image_share(subnet)), normalise);
+        x = first_.forward(arena_, x, normalise);
+      } else if (has_layer(subnet, place - 1)) {
+        x = layers_[place - 1]->forward(arena_, x, size(place - 1, subnet));
+      }
+    }
     return head_.classifier.forward(arena_, head_.features(arena_, x, normalise));
   }
 
@@ -180,7 +205,7 @@ class Ofa {
   Head head_;
 };
 
-static_assert(ElasticSupernet<Ofa> && !MixtureSupernet<Ofa>);
+static_assert(ElasticSupernet<Ofa> && !MixtureSupernet<Ofa> && BeginsAnywhere<Ofa>);
 
 }  // namespace cleave::supernet
 

@@ -5,6 +5,7 @@
 #include <cleave/supernet/mixture.hpp>
 #include <cleave/supernet/mobile_block.hpp>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace cleave::supernet {
@@ -51,27 +52,25 @@ class Proxyless {
   /// images: [B, C, H, W] -> [B, classes]. Throws `ValueError` for a mixture with an active option
   /// that the restriction left out.
   [[nodiscard]] at::Tensor forward(const at::Tensor& images, const Context& mixture) const {
+    return forward_from(0, images, mixture);
+  }
+
+  /// Place 0 is what comes before the blocks, place d + 1 is the block of decision d.
+  static constexpr std::size_t place_count = Space::decision_count + 1;
+  static constexpr std::size_t place_of(DecisionId decision) { return decision.index() + 1; }
+
+  /// See `BeginsAnywhere`. Throws as `forward`.
+  [[nodiscard]] at::Tensor forward_from(std::size_t place, at::Tensor x, const Context& mixture,
+                                        std::span<at::Tensor> entered = {}) const {
     mixture.check_within(allowed_);
     const MixtureScalars<Space> scalars(mixture);
     const auto normalise = [this](const BatchNorm& norm, const at::Tensor& y) {
       return norm.forward(arena_, y);
     };
-    auto x = first_.forward(arena_, stem_.forward(arena_, images, normalise), normalise);
-    for (std::size_t d = 0; d < Space::decision_count; ++d) {
-      const DecisionId decision(d);
-      at::Tensor sum;
-      if (Space::keeps_shape(decision)) sum = x;
-      for (const auto option : mixture[decision]) {
-        const auto& block = options_[d][option.index()];
-        if (!block) continue;  // zero
-        auto y = block->transform(arena_, x, normalise);
-        if (const auto* w = scalars.find(decision, option)) y = y.mul(*w);
-        sum = sum.defined() ? sum.add(y) : y;
-      }
-      if (!sum.defined())
-        throw ValueError(fmt::format("proxyless supernet: {} changes the shape and has no active "
-                                     "option", Space::decision_name(decision)));
-      x = sum;
+    for (; place < place_count; ++place) {
+      if (!entered.empty()) entered[place] = x;
+      x = place == 0 ? first_.forward(arena_, stem_.forward(arena_, x, normalise), normalise)
+                     : block(DecisionId(place - 1), x, mixture, scalars, normalise);
     }
     return head_.classifier.forward(arena_, head_.features(arena_, x, normalise));
   }
@@ -94,6 +93,25 @@ class Proxyless {
   using Block = MobileBlockLayers<BatchNorm>;
   using Head = MobileHead<BatchNorm>;
 
+  /// The sum over a decision's active options, the shortcut included.
+  template <class Normalise>
+  [[nodiscard]] at::Tensor block(DecisionId decision, const at::Tensor& x, const Context& mixture,
+                                 const MixtureScalars<Space>& scalars, Normalise normalise) const {
+    at::Tensor sum;
+    if (Space::keeps_shape(decision)) sum = x;
+    for (const auto option : mixture[decision]) {
+      const auto& layers = options_[decision.index()][option.index()];
+      if (!layers) continue;  // zero
+      auto y = layers->transform(arena_, x, normalise);
+      if (const auto* w = scalars.find(decision, option)) y = y.mul(*w);
+      sum = sum.defined() ? sum.add(y) : y;
+    }
+    if (!sum.defined())
+      throw ValueError(fmt::format("proxyless supernet: {} changes the shape and has no active "
+                                   "option", Space::decision_name(decision)));
+    return sum;
+  }
+
   static space::MobileBlock block_of(const space::MobileNetwork& skeleton, std::size_t decision,
                                      OptionId option) {
     auto block = skeleton.blocks[decision + 1];
@@ -113,7 +131,7 @@ class Proxyless {
   Head head_;
 };
 
-static_assert(MixtureSupernet<Proxyless>);
+static_assert(MixtureSupernet<Proxyless> && BeginsAnywhere<Proxyless>);
 
 }  // namespace cleave::supernet
 
