@@ -1,5 +1,5 @@
 // Peak memory of search steps of the NASBench-201 supernet at full size, one way per process:
-//     benchmark_supernet_memory first|second public_code|composed|fused
+//     benchmark_supernet_memory first|second public_code|composed|fused|bfloat16
 // prints JSON.
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -37,18 +37,18 @@ void run(bool second) {
 int main(int argc, char** argv) {
   const std::string_view order = argc > 1 ? argv[1] : "";
   const std::string_view mixer = argc > 2 ? argv[2] : "";
-  if (order != "first" && order != "second") {
-    fmt::print(stderr, "usage: {} first|second public_code|composed|fused\n", argv[0]);
+  const bool second = order == "second";
+  const double before = peak_mb();
+  void (*steps)(bool) = mixer == "public_code" ? run<PublicCode>
+                        : mixer == "composed"  ? run<supernet::Composed>
+                        : mixer == "fused"     ? run<supernet::Fused>
+                        : mixer == "bfloat16"  ? run<supernet::FusedBFloat16>
+                                               : nullptr;
+  if (steps == nullptr || (order != "first" && !second)) {
+    fmt::print(stderr, "usage: {} first|second public_code|composed|fused|bfloat16\n", argv[0]);
     return 1;
   }
-  const double before = peak_mb();
-  const bool second = order == "second";
-  if (mixer == "public_code")
-    run<PublicCode>(second);
-  else if (mixer == "composed")
-    run<supernet::Composed>(second);
-  else
-    run<supernet::Fused>(second);
+  steps(second);
   fmt::print("{{\"order\": \"{}\", \"mixer\": \"{}\", \"start_mb\": {:.0f}, \"peak_mb\": {:.0f}}}\n",
              order, mixer, before, peak_mb());
 }
