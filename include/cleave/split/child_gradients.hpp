@@ -36,32 +36,21 @@ class ChildGradients {
     batch_ = std::move(batch);
     context_ = std::move(context);
     own_known_ = false;
-    if constexpr (BeginsAnywhere<Net>) {
-      entered_.fill({});
-      record_own(*context_, entered_);
-    }
+    entered_.fill({});
   }
 
   /// Row `row` becomes the gradient of the child whose decision is held at the option.
   void record(std::size_t row, DecisionId decision, OptionId option, Probe probe) {
     const auto child = net_->probe(*context_, decision, option, probe);
-    if constexpr (std::equality_comparable<Context>)
-      if (child == *context_) {
-        if (!own_known_) record_own(child, {});
-        rows_.copy(own_, row);
-        return;
-      }
+    bool own = false;
+    if constexpr (std::equality_comparable<Context>) own = child == *context_;
+    if (own && own_known_) return rows_.copy(own_, row);
     rows_.record(row);
-    if constexpr (BeginsAnywhere<Net>) {
-      auto place = Net::place_of(decision);
-      // What deeper decisions began with has had its turn; its part of the graph goes with it.
-      std::fill(entered_.begin() + static_cast<std::ptrdiff_t>(place) + 1, entered_.end(),
-                at::Tensor());
-      while (!entered_[place].defined()) --place;  // never below the images
-      loss(net_->forward_from(place, entered_[place], child, {})).backward({}, /*keep_graph=*/true);
-    } else {
-      loss(net_->forward(batch_.images, child)).backward();
-    }
+    at::cross_entropy_loss(logits(child, decision), batch_.labels)
+        .backward({}, /*keep_graph=*/BeginsAnywhere<Net>);
+    if (!own) return;
+    rows_.copy(row, own_);
+    own_known_ = true;
   }
 
   /// The first `options` rows as a similarity sees them.
@@ -83,18 +72,22 @@ class ChildGradients {
   }
 
  private:
-  [[nodiscard]] at::Tensor loss(const at::Tensor& logits) const {
-    return at::cross_entropy_loss(logits, batch_.labels);
-  }
-
-  /// The context's own gradient; `entered`, if any, keeps the graph of its pass.
-  void record_own(const Context& context, std::span<at::Tensor> entered) {
-    rows_.record(own_);
-    if constexpr (BeginsAnywhere<Net>)
-      loss(net_->forward_from(0, batch_.images, context, entered)).backward({}, true);
-    else
-      loss(net_->forward(batch_.images, context)).backward();
-    own_known_ = true;
+  [[nodiscard]] at::Tensor logits(const Context& child, DecisionId decision) {
+    if constexpr (BeginsAnywhere<Net>) {
+      // Up to its place the child is its context, so what it begins places with serves all children.
+      // It is the child that runs, not the context, whose weights may hang on alphas. What deeper
+      // decisions began with has had its turn; its part of the graph goes with it.
+      const auto deepest = Net::place_of(decision);
+      auto place = deepest;
+      while (place > 0 && !entered_[place].defined()) --place;
+      const at::Tensor x = place == 0 ? batch_.images : entered_[place];
+      const auto result = net_->forward_from(place, x, child, entered_);
+      std::fill(entered_.begin() + static_cast<std::ptrdiff_t>(deepest) + 1, entered_.end(),
+                at::Tensor());
+      return result;
+    } else {
+      return net_->forward(batch_.images, child);
+    }
   }
 
   static consteval std::size_t places() {
