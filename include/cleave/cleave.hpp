@@ -1,11 +1,16 @@
 #pragma once
 
 /// All of cleave but what only some need and all would wait for: JSON readers, image folders and
-/// graph/spectral.hpp. Reading LibTorch takes a compiler about eight seconds, so a program that uses
-/// a part may prefer that part's headers; cleave/core.hpp is the part without LibTorch. The list is
-/// checked, and rewritten, by cmake/umbrella.cmake.
+/// graph/spectral.hpp. Reading LibTorch takes a compiler about eight seconds, so a program that
+/// uses a part may prefer that part's headers; cleave/{core,graph,report,tabular}.hpp are the parts
+/// without LibTorch. The list is checked, and rewritten, by cmake/umbrella.cmake.
 
 #include <cleave/core.hpp>
+#include <cleave/graph.hpp>
+#include <cleave/report.hpp>
+#include <cleave/tabular.hpp>
+#include <cleave/core/mapped_file.hpp>
+#include <cleave/core/replace_file.hpp>
 #include <cleave/archive/codecs.hpp>
 #include <cleave/archive/describe.hpp>
 #include <cleave/archive/file.hpp>

@@ -31,16 +31,23 @@ class SimilarityMatrix {
     if (!(tolerance >= 0.0))
       throw ValueError(
           fmt::format("similarity matrix: tolerance {}, at least 0 is needed", tolerance));
+    // Loops, here and below: Eigen's expressions would be compiled anew with every source.
     const Eigen::Index n = values_.rows();
+    double largest = 0.0;
+    double sum = 0.0;
     for (Eigen::Index i = 0; i < n; ++i)
-      for (Eigen::Index j = 0; j < n; ++j)
-        if (!std::isfinite(values_(i, j)))
+      for (Eigen::Index j = 0; j < n; ++j) {
+        const double magnitude = std::abs(values_(i, j));
+        if (!std::isfinite(magnitude))
           throw ValueError(fmt::format("similarity matrix: entry ({}, {}) is {}, not finite", i, j,
                                        values_(i, j)));
-    if (!std::isfinite(values_.cwiseAbs().sum()))
-      throw ValueError(fmt::format("similarity matrix: entries up to {}, their sum overflows",
-                                   values_.cwiseAbs().maxCoeff()));
-    const double allowed = tolerance * values_.cwiseAbs().maxCoeff();
+        largest = std::max(largest, magnitude);
+        sum += magnitude;
+      }
+    if (!std::isfinite(sum))
+      throw ValueError(
+          fmt::format("similarity matrix: entries up to {}, their sum overflows", largest));
+    const double allowed = tolerance * largest;
     for (Eigen::Index i = 0; i < n; ++i)
       for (Eigen::Index j = i + 1; j < n; ++j) {
         const double upper = values_(i, j);
@@ -55,8 +62,9 @@ class SimilarityMatrix {
   }
 
   /// From distances d >= 0 or of any sign: s = 1 - d, also on the diagonal. The same errors.
-  [[nodiscard]] static SimilarityMatrix from_distance(const Eigen::MatrixXd& distance) {
-    return SimilarityMatrix((1.0 - distance.array()).matrix());
+  [[nodiscard]] static SimilarityMatrix from_distance(Eigen::MatrixXd distance) {
+    for (Eigen::Index k = 0; k < distance.size(); ++k) distance(k) = 1.0 - distance(k);
+    return SimilarityMatrix(std::move(distance));
   }
 
   /// Number of vertices n.
