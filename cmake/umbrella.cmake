@@ -14,7 +14,7 @@ cmake_minimum_required(VERSION 3.24)
 cmake_path(GET CMAKE_CURRENT_LIST_DIR PARENT_PATH cleave_root)
 include(${CMAKE_CURRENT_LIST_DIR}/CleaveHeaders.cmake)
 set(rooms graph report tabular)
-set(left_out "^(testing/|graph/spectral.hpp$|fwd.hpp$)|_json.hpp$|_bytes.hpp$")
+set(left_out "^(testing/|graph/spectral.hpp$)|_json.hpp$|_bytes.hpp$")
 
 file(GLOB_RECURSE headers RELATIVE ${cleave_root}/include/cleave
      ${cleave_root}/include/cleave/*.hpp)

@@ -47,5 +47,5 @@ TEST_CASE("files are decoded and resampled alike by any number of workers, damag
   };
   const auto alone = decoded_by(1);
   CHECK(std::count(alone.begin(), alone.end(), std::string()) == 0);
-  for (const std::size_t workers : {2, 4}) CHECK(decoded_by(workers) == alone);
+  for (const std::size_t workers : {2UL, 4UL}) CHECK(decoded_by(workers) == alone);
 }

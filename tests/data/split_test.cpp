@@ -39,7 +39,7 @@ Indices up_to(std::size_t count) {
 
 TEST_CASE("a hold-out split is disjoint, covers the train part and has the sizes asked for") {
   for (const bool stratified : {true, false})
-    for (const std::size_t count : {20, 101, 1438})
+    for (const std::size_t count : {20UL, 101UL, 1438UL})
       for (const double validation : {0.0, 0.1, 0.37})
         for (const double search : {0.0, 0.5, 0.8}) {
           const auto labels = skewed_labels(count, count);

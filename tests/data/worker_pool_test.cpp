@@ -9,10 +9,10 @@
 using cleave::data::WorkerPool;
 
 TEST_CASE("every item of a job is done once, by any number of workers, job after job") {
-  for (const std::size_t workers : {1, 2, 5}) {
+  for (const std::size_t workers : {1UL, 2UL, 5UL}) {
     WorkerPool pool(workers);
     CHECK(pool.workers() == workers);
-    for (const std::size_t count : {0, 1, 7, 300}) {
+    for (const std::size_t count : {0UL, 1UL, 7UL, 300UL}) {
       std::vector<int> done(count);  // one place an item: no lock needed
       std::vector<std::size_t> by(workers);
       pool.for_each(count, [&](std::size_t item, std::size_t worker) {
@@ -27,7 +27,7 @@ TEST_CASE("every item of a job is done once, by any number of workers, job after
 }
 
 TEST_CASE("of several errors that of the lowest item comes out, and the pool goes on") {
-  for (const std::size_t workers : {1, 4}) {
+  for (const std::size_t workers : {1UL, 4UL}) {
     WorkerPool pool(workers);
     for (int round = 0; round < 20; ++round) {
       const auto fail = [](std::size_t item, std::size_t) {
@@ -58,7 +58,7 @@ TEST_CASE("jobs from several threads wait for each other") {
 }
 
 TEST_CASE("jobs are done in their order, can be cancelled, and go with the pool") {
-  for (const std::size_t workers : {1, 2, 4}) {
+  for (const std::size_t workers : {1UL, 2UL, 4UL}) {
     std::atomic<int> done = 0;
     {
       WorkerPool pool(workers);
