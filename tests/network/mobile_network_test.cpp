@@ -144,7 +144,7 @@ TEST_CASE("re-estimated statistics are those of all images, whatever the batches
 
 TEST_CASE("mobile networks are retrained on 8x8 digits") {
   at::set_num_threads(1);
-  const auto data = data::digits().take(400, 200);
+  const auto data = data::digits().take(800, 200);
   // ProxylessNAS' 1280 features bear no rate of 0.1 with 10 classes (docs/limits.md).
   const network::Recipe recipe{
       .optimiser = {.rate = {0.02, 0.0}, .clip = 0.0}, .epochs = 10, .batch = 20, .augment = false};
