@@ -6,8 +6,8 @@
 # holds headers of both kinds is sorted by what each header includes, directly or through others.
 
 set(cleave_core_rooms core space graph tabular)
-set(cleave_core_files core graph tabular report version split/split split/tree split/tree_text split/tree_json
-                      split/tree_dot)
+set(cleave_core_files core graph tabular report version split/split split/tree split/tree_text
+                      split/tree_json split/tree_dot)
 set(cleave_mixed_rooms testing report schedule)
 # Headers of cleave::image_folder, which needs libjpeg-turbo and libpng besides; in no umbrella.
 set(cleave_image_headers data/image_decoder.hpp data/image_folder.hpp data/jpeg_reader.hpp)

@@ -42,13 +42,9 @@ struct Convolution {
     // With AVX2, oneDNN's weight gradient of a strided 1x1 convolution writes past the end of its
     // memory below 8 channels (LibTorch 2.15), so the pixels that it looks at are taken first.
     if (stride > 1 && x.size(1) < 8 && w.size(2) == 1 && w.size(3) == 1)
-      return at::conv2d(every(every(x, 2), 3), w, {}, 1, padding, dilation, groups);
+      return at::conv2d(x.slice(2, 0, std::nullopt, stride).slice(3, 0, std::nullopt, stride), w, {},
+                        1, padding, dilation, groups);
     return at::conv2d(x, w, {}, stride, padding, dilation, groups);
-  }
-
- private:
-  [[nodiscard]] at::Tensor every(const at::Tensor& x, std::int64_t dimension) const {
-    return x.slice(dimension, 0, x.size(dimension), stride);
   }
 };
 
