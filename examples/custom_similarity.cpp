@@ -1,5 +1,7 @@
 // A gradient similarity of one's own: do the children agree on the direction of most weights?
 
+#include <ATen/ops/minimum.h>  // an operation that cleave itself does not call
+
 #include <cleave/cleave.hpp>
 
 /// The share of shared weights on which two children's gradients point the same way, from -1

@@ -8,16 +8,15 @@
 #include <iterator>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
-#include "support/data_argument.hpp"
+#include "support/any_data.hpp"
+#include "support/command_line.hpp"
 #include "support/device_argument.hpp"
 #include "support/retrain_program.hpp"
 
 namespace {
 
 struct Options {
+  std::string settings;  ///< of the command line, as JSON
   std::string genotype;
   std::string data = "digits";
   std::size_t take = 0;
@@ -50,7 +49,7 @@ void run(const Options& o) {
   if (o.threads > 0) at::set_num_threads(o.threads);
   const auto genotype = genotype_of(o.genotype);
   const auto device = example::device_of(o.device);
-  const auto data = example::load_any(o.data, o.take).to(device).with_cutout(o.cutout);
+  const auto data = example::load(o.data, o.take).to(device).with_cutout(o.cutout);
 
   // [network]
   const cleave::network::DartsConfig config{
@@ -78,57 +77,39 @@ void run(const Options& o) {
   auto settings = cleave::settings_of<Net>(genotype, config, recipe, o.seed, data);
   settings("cutout", o.cutout);
   example::retrain_and_report<Net>("darts_retrain", o, genotype, config, recipe, data, settings,
-                                   {{"genotype", cleave::space::to_text(genotype)},
-                                    {"settings",
-                                     {{"data", o.data},
-                                      {"take", o.take},
-                                      {"epochs", o.epochs},
-                                      {"batch", o.batch},
-                                      {"channels", o.channels},
-                                      {"cells", o.cells},
-                                      {"drop_path", o.drop_path},
-                                      {"auxiliary", o.auxiliary},
-                                      {"cutout", o.cutout},
-                                      {"seed", o.seed},
-                                      {"device", o.device}}},
-                                    {"multiply_adds", cost.network.macs}});
+                                   "genotype", cost.network.macs);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app{"Trains the stand-alone network of a DARTS genotype from fresh weights and tests it. "
-               "The defaults are the papers' recipe for CIFAR-10: 36 channels, 20 cells, 600 epochs"};
+  example::CommandLine line("Trains the stand-alone network of a DARTS genotype from fresh weights and tests it. "
+               "The defaults are the papers' recipe for CIFAR-10: 36 channels, 20 cells, 600 epochs");
   const auto size = [&](const char* name, auto& value, std::int64_t least, const char* help) {
-    app.add_option(name, value, help)->check(CLI::Range(least, std::int64_t{1} << 20))
-        ->capture_default_str();
+    line.setting(name, value, help, example::between(least, std::int64_t{1} << 20));
   };
-  app.add_option("--genotype", o.genotype,
-                 "Genotype(normal=[...], ...), or a file with that text, such as the genotype.txt of "
-                 "darts_search")
-      ->required();
-  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
+  line.required("--genotype", o.genotype,
+                "Genotype(normal=[...], ...), or a file with that text, such as the genotype.txt "
+                "of darts_search");
+  line.setting("--data", o.data, example::data_help);
   size("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
   size("--epochs", o.epochs, 1, "epochs; learning rate and drop-path run over them");
   size("--batch", o.batch, 2, "images per step");
   size("--channels", o.channels, 2, "channels of the first cells");
   size("--cells", o.cells, 1, "cells");
-  app.add_option("--drop-path", o.drop_path, "drop-path probability at the end of training")
-      ->capture_default_str();
-  app.add_option("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none")
-      ->capture_default_str();
+  line.setting("--drop-path", o.drop_path, "drop-path probability at the end of training");
+  line.setting("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none");
   size("--cutout", o.cutout, 0, "side of the cutout; 0: none (digits of 8 x 8 pixels want 0)");
-  app.add_option("--seed", o.seed, "seed of everything random")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
-  app.add_option("--out", o.out,
-                 "run folder: retrained.json, retrained.network (the weights), events.jsonl")
-      ->capture_default_str();
-  example::declare(app, o.resume);
-  app.add_flag("--quiet", o.quiet, "no progress");
-  CLI11_PARSE(app, argc, argv);
+  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              example::between(0, 1024));
+  line.option("--out", o.out,
+              "run folder: retrained.json, retrained.network (the weights), events.jsonl");
+  example::declare(line, o.resume);
+  line.option("--quiet", o.quiet, "no progress");
+  line.parse(argc, argv);
+  o.settings = line.json();
   return example::exit_code_of("darts_retrain", o.out, [&] { run(o); });
 }

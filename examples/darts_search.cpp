@@ -14,11 +14,8 @@
 #include <optional>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
+#include "support/any_data.hpp"
 #include "support/chosen_parts.hpp"
-#include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/presets.hpp"
 #include "support/program.hpp"
@@ -32,6 +29,7 @@ using Space = cleave::space::Darts;
 using Net = cleave::network::Darts;
 
 struct Options {
+  std::string settings;  ///< of the command line, as JSON
   std::string preset = "digits";
   std::string strategy = "darts1";
   std::string split = "gm";
@@ -112,14 +110,13 @@ const example::Presets<Options> presets{
 };
 
 /// The whole command line.
-void declare(CLI::App& app, Options& o) {
+void declare(example::CommandLine& line, Options& o) {
   const auto one_of = [&](const char* name, std::string& value, std::vector<std::string> allowed,
                           const char* help) {
-    app.add_option(name, value, help)->check(CLI::IsMember(allowed))->capture_default_str();
+    line.setting(name, value, help, example::one_of(allowed));
   };
   const auto size = [&](const char* name, auto& value, std::int64_t least, const char* help) {
-    app.add_option(name, value, help)->check(CLI::Range(least, std::int64_t{1} << 20))
-        ->capture_default_str();
+    line.setting(name, value, help, example::between(least, std::int64_t{1} << 20));
   };
   one_of("--preset", o.preset, example::names_of(presets),
          "starting point: digits (minutes), or a recipe of the papers for CIFAR-10: gm-darts, "
@@ -128,65 +125,57 @@ void declare(CLI::App& app, Options& o) {
          "darts1 (first order), darts2 (second order), snas, rsps");
   one_of("--split", o.split, {"none", "exhaustive", "random", "gm"},
          "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)");
-  app.add_option("--edges", o.edges,
-                 "gradient matching: which edges may be split: normal, reduction, all, or numbers 0 "
-                 "(normal 2<-0) to 27 (reduction 5<-4)")
-      ->capture_default_str();
+  line.setting("--edges", o.edges,
+               "gradient matching: which edges may be split: normal, reduction, all, or numbers 0 "
+               "(normal 2<-0) to 27 (reduction 5<-4)");
   one_of("--probe", o.probe, {"soft", "hard"},
          "gradient matching: a probed operation keeps its own weight, or takes weight 1");
   one_of("--derive", o.derive, {"fair", "literal"},
          "how edges are ranked: fair between split and unsplit ones, or by the largest weight");
-  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
-      ->check(example::at_least(0))
-      ->capture_default_str();
+  line.setting("--split-epochs", o.split_epochs, "epochs at which to split, increasing",
+               example::at_least(0));
   size("--groups", o.groups, 2, "children per split (exhaustive takes one per operation)");
   size("--epochs", o.epochs, 1, "epochs of every leaf after the last split");
   one_of("--restart", o.restart, {"none", "every", "last"},
          "which splits start from fresh weights");
-  app.add_flag("--freeze,!--no-freeze", o.freeze, "alphas stay uniform until the last split");
+  line.setting("--freeze,!--no-freeze", o.freeze, "alphas stay uniform until the last split");
   size("--repeats", o.repeats, 0,
        "gradient matching: fixed number of repeats; 0 stops when certain");
-  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
+  line.setting("--data", o.data, example::data_help);
   size("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
   size("--channels", o.channels, 1, "channels of the supernet's first cells");
   size("--cells", o.cells, 1, "cells of the supernet");
   size("--batch", o.batch, 2, "images per search step");
-  app.add_option("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
-      ->check(example::at_least(1))
-      ->capture_default_str();
+  line.setting("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)",
+               example::between(0.0, 10.0));
+  line.setting("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving",
+               example::at_least(1));
   size("--network-channels", o.network_channels, 1, "channels of the stand-alone network");
   size("--network-cells", o.network_cells, 1, "cells of the stand-alone network");
   size("--retrain-epochs", o.retrain_epochs, 1, "epochs of the chosen network");
-  app.add_option("--drop-path", o.drop_path, "drop-path probability at the end of training")
-      ->capture_default_str();
-  app.add_option("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none")
-      ->capture_default_str();
+  line.setting("--drop-path", o.drop_path, "drop-path probability at the end of training");
+  line.setting("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none");
   size("--cutout", o.cutout, 0, "side of the cutout while retraining; 0: none");
   size("--sharpness", o.sharpness, 0,
        "validation images on which the largest eigenvalue of the Hessian in alpha is measured at "
        "the end of every leaf; 0 = not measured");
-  app.add_option("--seed", o.seed, "seed of everything random")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_flag("--capture-steps", o.capture_steps,
+  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.setting("--capture-steps", o.capture_steps,
                "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
-  size("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
-  app.add_option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures")
-      ->capture_default_str();
-  app.add_flag("--quiet", o.quiet, "no progress");
-  example::declare_trouble(app, o.trouble);
-  example::declare(app, o.resume);
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              example::between(0, 1024));
+  line.option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures");
+  line.option("--quiet", o.quiet, "no progress");
+  example::declare_trouble(line, o.trouble);
+  example::declare(line, o.resume);
 }
 
 class Program {
  public:
   explicit Program(const Options& options)
       : o_(options),
-        data_(example::load_any(options.data, options.take)),
+        data_(example::load(options.data, options.take)),
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
@@ -296,40 +285,7 @@ class Program {
   }
 
   void write(const std::map<std::string, std::string>& settings, const std::string& trouble) const {
-    const nlohmann::json command_line = {{"preset", o_.preset},
-                                         {"strategy", o_.strategy},
-                                         {"split", o_.split},
-                                         {"edges", o_.edges},
-                                         {"probe", o_.probe},
-                                         {"derive", o_.derive},
-                                         {"split_epochs", o_.split_epochs},
-                                         {"groups", o_.groups},
-                                         {"epochs", o_.epochs},
-                                         {"restart", o_.restart},
-                                         {"freeze", o_.freeze},
-                                         {"repeats", o_.repeats},
-                                         {"data", o_.data},
-                                         {"take", o_.take},
-                                         {"channels", o_.channels},
-                                         {"cells", o_.cells},
-                                         {"batch", o_.batch},
-                                         {"alpha_rate", o_.alpha_rate},
-                                         {"rungs", o_.rungs},
-                                         {"network_channels", o_.network_channels},
-                                         {"network_cells", o_.network_cells},
-                                         {"retrain_epochs", o_.retrain_epochs},
-                                         {"drop_path", o_.drop_path},
-                                         {"auxiliary", o_.auxiliary},
-                                         {"cutout", o_.cutout},
-                                         {"trouble", o_.trouble},
-                                         {"sharpness", o_.sharpness},
-                                         {"seed", o_.seed},
-                                         {"device", o_.device},
-                                         {"capture_steps", o_.capture_steps},
-                                         {"threads", at::get_num_threads()}};
-    const auto report = example::report_of("darts_search", command_line, settings,
-                                           cleave::report::to_json(result_), trouble);
-    directory_.write("result.json", report.dump(1) + "\n");
+    example::write_result(directory_, {"darts_search", o_.settings, settings}, result_, trouble);
     example::write_heat_maps(directory_, "gm", result_);
     if (!result_.chosen) return;
     const auto& genotype = result_.genotype();

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cleave/data/digits.hpp>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/engine/retrain.hpp>
 #include <cleave/network/nasbench201.hpp>
+#include <cleave/report/cell_svg.hpp>
 #include <cleave/split/exhaustive.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
@@ -18,13 +18,14 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
+#include "support/any_data.hpp"
+#include "support/command_line.hpp"
 #include "support/program.hpp"
+#include "support/report.hpp"
 #include "support/resumable.hpp"
 
 namespace {
@@ -64,7 +65,7 @@ class Demo {
  public:
   explicit Demo(Options options)
       : options_(std::move(options)),
-        data_(cleave::data::digits()),
+        data_(example::load("digits")),
         directory_(options_.out),
         progress_(options_.quiet) {
     sizes_ = {.channels = 16, .cells = 1, .image_channels = 1, .classes = 10};
@@ -206,7 +207,7 @@ class Demo {
       nlohmann::json method = {{"name", entry.name},
                                {"search_seconds", entry.search_seconds()},
                                {"all_settings", entry.settings},
-                               {"search", cleave::report::to_json(entry.result)}};
+                               {"search", nlohmann::json::parse(example::json_of(entry.result))}};
       if (entry.retrained.test_images > 0) {
         method["architecture"] = Space::to_text(entry.architecture);
         method["test_accuracy"] = entry.retrained.test_accuracy;
@@ -298,7 +299,7 @@ class Demo {
   }
 
   Options options_;
-  cleave::data::InMemory data_;
+  example::AnyData data_;
   example::RunDirectory directory_;
   example::ProgressLine progress_;
   cleave::supernet::NasBench201Config sizes_{};
@@ -311,23 +312,18 @@ class Demo {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the "
-               "embedded digits, beside one-shot, exhaustive few-shot and random architectures"};
-  app.add_option("--out", options.out, "folder for results and pictures")->capture_default_str();
-  app.add_option("--seed", options.seed, "seed of everything random")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--scale", options.scale, "factor on all epochs; 0.1 is a quick look")
-      ->check(CLI::Range(0.01, 100.0))
-      ->capture_default_str();
-  app.add_option("--random", options.random, "random architectures to compare with")
-      ->check(CLI::Range(0, 1000))
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "searches and trainings side by side")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  example::declare(app, options.resume);
-  app.add_flag("--quiet", options.quiet, "no progress");
-  CLI11_PARSE(app, argc, argv);
+  example::CommandLine line("Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the "
+               "embedded digits, beside one-shot, exhaustive few-shot and random architectures");
+  line.option("--out", options.out, "folder for results and pictures");
+  line.setting("--seed", options.seed, "seed of everything random", example::at_least(0));
+  line.setting("--scale", options.scale, "factor on all epochs; 0.1 is a quick look",
+               example::between(0.01, 100.0));
+  line.setting("--random", options.random, "random architectures to compare with",
+               example::between(0, 1000));
+  line.option("--threads", options.threads, "searches and trainings side by side",
+              example::between(1, 256));
+  example::declare(line, options.resume);
+  line.option("--quiet", options.quiet, "no progress");
+  line.parse(argc, argv);
   return example::exit_code_of("demo", options.out, [&] { Demo(options).run(); });
 }

@@ -5,9 +5,7 @@
 #include <cleave/network/latency_table_json.hpp>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
+#include "support/command_line.hpp"
 #include "support/device_argument.hpp"
 #include "support/keep_memory.hpp"
 #include "support/mobile_shape.hpp"
@@ -78,37 +76,25 @@ void work(const Options& o, Shape shape) {
 
 int main(int argc, char** argv) {
   Options o;
-  CLI::App app{"Measures the latency of every block of a MobileNet space on this machine"};
-  app.add_option("--space", o.space, "ofa or proxyless")
-      ->check(CLI::IsMember({"ofa", "proxyless"}))
-      ->capture_default_str();
-  app.add_option("--width", o.width, "multiplier of every channel count")->capture_default_str();
-  app.add_option("--image", o.images, "heights and widths of images, one or more")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  app.add_option("--channels", o.channels, "channels of an image")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--classes", o.classes, "number of classes")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "images at once")->check(example::at_least(1))->capture_default_str();
-  app.add_option("--rounds", o.rounds, "rounds through all networks; the fastest tenth counts")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--check", o.check, "random networks to compare with")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--within", o.within, "fail when a prediction is off by more than so many percent; 0 = never")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
-  app.add_option("--seed", o.seed, "seed of the random networks")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--threads", o.threads, "0 = one per core")->check(CLI::Range(0, 1024))->capture_default_str();
-  app.add_option("--out", o.out, "the table, JSON")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  example::CommandLine line("Measures the latency of every block of a MobileNet space on this machine");
+  line.setting("--space", o.space, "ofa or proxyless", example::one_of({"ofa", "proxyless"}));
+  line.setting("--width", o.width, "multiplier of every channel count");
+  line.setting("--image", o.images, "heights and widths of images, one or more",
+               example::between(1, 4096));
+  line.setting("--channels", o.channels, "channels of an image", example::at_least(1));
+  line.setting("--classes", o.classes, "number of classes", example::at_least(1));
+  line.setting("--batch", o.batch, "images at once", example::at_least(1));
+  line.setting("--rounds", o.rounds, "rounds through all networks; the fastest tenth counts",
+               example::at_least(1));
+  line.option("--check", o.check, "random networks to compare with", example::at_least(0));
+  line.option("--within", o.within,
+              "fail when a prediction is off by more than so many percent; 0 = never",
+              example::between(0.0, 1e6));
+  line.setting("--seed", o.seed, "seed of the random networks", example::at_least(0));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "0 = one per core", example::between(0, 1024));
+  line.option("--out", o.out, "the table, JSON");
+  line.parse(argc, argv);
   return example::exit_code_of("latency_table", o.out, [&] {
     example::keep_memory();
     if (o.threads > 0) at::set_num_threads(o.threads);

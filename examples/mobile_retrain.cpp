@@ -10,10 +10,7 @@
 #include <fstream>
 #include <iterator>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
-#include "support/data_argument.hpp"
+#include "support/any_data.hpp"
 #include "support/device_argument.hpp"
 #include "support/mobile_shape.hpp"
 #include "support/presets.hpp"
@@ -26,6 +23,7 @@ using cleave::data::RandAugment;
 using cleave::data::RandomErasing;
 
 struct Options {
+  std::string settings;  ///< of the command line, as JSON
   std::string preset = "imagenet";
   std::string space = "ofa";
   std::string architecture;
@@ -80,7 +78,7 @@ void run(const Options& o) {
   if (o.threads > 0) at::set_num_threads(o.threads);
   const auto architecture = cleave::parse<Space>(text_of(o.architecture));
   const auto device = example::device_of(o.device);
-  auto set = example::load_any(o.data, o.take).at_size(o.size).to(device);
+  auto set = example::load(o.data, o.take).at_size(o.size).to(device);
 
   // [recipe]
   typename Net::Config config{.dropout = o.dropout, .drop_connect = o.drop_connect};
@@ -110,29 +108,24 @@ void run(const Options& o) {
   settings("rand_augment", rand_augment);
   settings("random_erasing", erasing);
   example::retrain_and_report<Net>("mobile_retrain", o, architecture, config, recipe, data, settings,
-                                   {{"space", o.space},
-                                    {"architecture", cleave::to_text<Space>(architecture)},
-                                    {"multiply_adds", cost.macs}});
+                                   "architecture", cost.macs);
 }
 
-void declare(CLI::App& app, Options& o) {
+void declare(example::CommandLine& line, Options& o) {
   const auto number = [&](const char* name, auto& value, double least, double most,
                           const char* help) {
-    app.add_option(name, value, help)->check(CLI::Range(least, most))->capture_default_str();
+    line.setting(name, value, help, example::between(least, most));
   };
   const auto count = [&](const char* name, auto& value, std::uint64_t least, const char* help) {
-    app.add_option(name, value, help)->check(example::at_least(least))->capture_default_str();
+    line.setting(name, value, help, example::at_least(least));
   };
-  app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
-      ->check(CLI::IsMember(example::names_of(presets)))
-      ->capture_default_str();
-  app.add_option("--space", o.space, "ofa or proxyless")
-      ->check(CLI::IsMember({"ofa", "proxyless"}))
-      ->capture_default_str();
-  app.add_option("--architecture", o.architecture,
-                 "an architecture, or a file with its text, such as the network.txt of the searches")
-      ->required();
-  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
+  line.setting("--preset", o.preset, "starting point; what else is given goes before it",
+               example::one_of(example::names_of(presets)));
+  line.setting("--space", o.space, "ofa or proxyless", example::one_of({"ofa", "proxyless"}));
+  line.required("--architecture", o.architecture,
+                "an architecture, or a file with its text, such as the network.txt of the "
+                "searches");
+  line.setting("--data", o.data, example::data_help);
   count("--take", o.take, 0, "use only so many train images (a stratified part); 0 = all");
   count("--size", o.size, 0, "shrink the images to so many pixels a side; 0 = as they are");
   number("--width", o.width, 0.05, 4, "multiplier of every channel count (Once-for-All's paper: 1.2)");
@@ -146,13 +139,13 @@ void declare(CLI::App& app, Options& o) {
   number("--rand-augment", o.magnitude, 0, 10, "magnitude of RandAugment; 0 = none");
   number("--erasing", o.erasing, 0, 1, "probability of random erasing");
   count("--seed", o.seed, 0, "seed of everything random");
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  count("--threads", o.threads, 0, "threads of the tensor operations; 0 = one per core");
-  app.add_option("--out", o.out,
-                 "run folder: retrained.json, retrained.network (the mean weights), events.jsonl")
-      ->capture_default_str();
-  example::declare(app, o.resume);
-  app.add_flag("--quiet", o.quiet, "no progress");
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              example::between(0, 1024));
+  line.option("--out", o.out,
+              "run folder: retrained.json, retrained.network (the mean weights), events.jsonl");
+  example::declare(line, o.resume);
+  line.option("--quiet", o.quiet, "no progress");
 }
 
 }  // namespace

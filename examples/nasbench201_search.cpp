@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/network/nasbench201.hpp>
+#include <cleave/report/cell_svg.hpp>
 #include <cleave/select/best_validation.hpp>
 #include <cleave/select/oracle.hpp>
 #include <cleave/select/successive_halving.hpp>
@@ -15,12 +16,9 @@
 #include <optional>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "support/at_least.hpp"
+#include "support/any_data.hpp"
 #include "support/chosen_mixer.hpp"
 #include "support/chosen_parts.hpp"
-#include "support/data_argument.hpp"
 #include "support/device_argument.hpp"
 #include "support/presets.hpp"
 #include "support/program.hpp"
@@ -34,6 +32,7 @@ namespace {
 using Space = cleave::space::NasBench201;
 
 struct Options {
+  std::string settings;  ///< of the command line, as JSON
   std::string preset = "digits";
   std::string strategy = "darts2";
   std::string split = "gm";
@@ -96,98 +95,70 @@ const example::Presets<Options> presets{
 };
 
 /// The whole command line.
-void declare(CLI::App& app, Options& o) {
-  app.add_option("--preset", o.preset,
-                 "starting point: digits (minutes), or a recipe at the paper's size (days on two "
-                 "cores)")
-      ->check(CLI::IsMember(example::names_of(presets)))
-      ->capture_default_str();
-  app.add_option("--strategy", o.strategy,
-                 "darts1 (first order), darts2 (second order), snas, rsps (random paths)")
-      ->check(CLI::IsMember({"darts1", "darts2", "snas", "rsps"}))
-      ->capture_default_str();
-  app.add_option("--split", o.split,
-                 "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)")
-      ->check(CLI::IsMember({"none", "exhaustive", "random", "gm"}))
-      ->capture_default_str();
-  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--groups", o.groups, "children per split (exhaustive takes one per operation)")
-      ->check(CLI::Range(2, 5))
-      ->capture_default_str();
-  app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--restart", o.restart, "which splits start from fresh weights: none, every, last")
-      ->check(CLI::IsMember({"none", "every", "last"}))
-      ->capture_default_str();
-  app.add_option("--repeats", o.repeats,
-                 "gradient matching: fixed number of repeats; 0 stops when certain")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--paths", o.paths, "rsps: paths that each leaf's architecture is chosen among")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--data", o.data, example::any_data_help)->capture_default_str();
-  app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
-      ->check(CLI::Range(0, 4096))
-      ->capture_default_str();
-  app.add_option("--channels", o.channels, "channels of the first stage")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
-  app.add_option("--cells", o.cells, "searched cells per stage")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "images per search step")
-      ->check(CLI::Range(2, 65536))
-      ->capture_default_str();
-  app.add_option("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--sharpness", o.sharpness,
-                 "validation images on which the largest eigenvalue of the Hessian in alpha is "
-                 "measured at the end of every leaf; 0 = not measured")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--seed", o.seed, "seed of everything random")
-      ->check(example::at_least(0))
-      ->capture_default_str();
-  app.add_option("--precision", o.precision,
-                 "how the supernet's edges keep their numbers on the CPU: float32, or bfloat16, "
-                 "which is faster where the processor has AVX512_BF16")
-      ->check(CLI::IsMember({"float32", "bfloat16"}))
-      ->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_flag("--capture-steps", o.capture_steps,
+void declare(example::CommandLine& line, Options& o) {
+  line.setting("--preset", o.preset,
+               "starting point: digits (minutes), or a recipe at the paper's size (days on two "
+               "cores)", example::one_of(example::names_of(presets)));
+  line.setting("--strategy", o.strategy,
+               "darts1 (first order), darts2 (second order), snas, rsps (random paths)",
+               example::one_of({"darts1", "darts2", "snas", "rsps"}));
+  line.setting("--split", o.split,
+               "none (one-shot), exhaustive (few-shot NAS), random, gm (gradient matching)",
+               example::one_of({"none", "exhaustive", "random", "gm"}));
+  line.setting("--split-epochs", o.split_epochs, "epochs at which to split, increasing",
+               example::at_least(0));
+  line.setting("--groups", o.groups, "children per split (exhaustive takes one per operation)",
+               example::between(2, 5));
+  line.setting("--epochs", o.epochs, "epochs of every leaf after the last split",
+               example::at_least(1));
+  line.setting("--restart", o.restart, "which splits start from fresh weights: none, every, last",
+               example::one_of({"none", "every", "last"}));
+  line.setting("--repeats", o.repeats,
+               "gradient matching: fixed number of repeats; 0 stops when certain",
+               example::at_least(0));
+  line.setting("--paths", o.paths, "rsps: paths that each leaf's architecture is chosen among",
+               example::at_least(1));
+  line.setting("--data", o.data, example::data_help);
+  line.setting("--take", o.take, "use only so many train images (a stratified part); 0 = all",
+               example::at_least(0));
+  line.setting("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are",
+               example::between(0, 4096));
+  line.setting("--channels", o.channels, "channels of the first stage", example::between(1, 1024));
+  line.setting("--cells", o.cells, "searched cells per stage", example::between(1, 64));
+  line.setting("--batch", o.batch, "images per search step", example::between(2, 65536));
+  line.setting("--alpha-rate", o.alpha_rate, "learning rate of the alphas (Adam)",
+               example::between(0.0, 10.0));
+  line.setting("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving",
+               example::at_least(1));
+  line.setting("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network",
+               example::at_least(1));
+  line.setting("--sharpness", o.sharpness,
+               "validation images on which the largest eigenvalue of the Hessian in alpha is "
+               "measured at the end of every leaf; 0 = not measured", example::at_least(0));
+  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
+  line.setting("--precision", o.precision,
+               "how the supernet's edges keep their numbers on the CPU: float32, or bfloat16, "
+               "which is faster where the processor has AVX512_BF16",
+               example::one_of({"float32", "bfloat16"}));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.setting("--capture-steps", o.capture_steps,
                "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
-  app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  app.add_option("--out", o.out, "run folder: result.json, events.jsonl, pictures")
-      ->capture_default_str();
-  app.add_option("--table", o.table,
-                 "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf, and which "
-                 "one an oracle would take");
-  example::declare_trouble(app, o.trouble);
-  example::declare(app, o.resume);
-  app.add_flag("--quiet", o.quiet, "no progress");
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              example::between(0, 1024));
+  line.option("--out", o.out, "run folder: result.json, events.jsonl, pictures");
+  line.option("--table", o.table,
+               "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf, and "
+               "which one an oracle would take");
+  example::declare_trouble(line, o.trouble);
+  example::declare(line, o.resume);
+  line.option("--quiet", o.quiet, "no progress");
 }
 
 class Program {
  public:
   explicit Program(const Options& options)
       : o_(options),
-        data_(example::load_any(options.data, options.take).at_size(options.size)),
+        data_(example::load(options.data, options.take).at_size(options.size)),
         directory_(options.out),
         progress_(options.quiet) {
     example::ChosenMixer::choose(o_.precision);
@@ -257,34 +228,7 @@ class Program {
   }
 
   void write(const std::map<std::string, std::string>& settings, const std::string& trouble) const {
-    const nlohmann::json command_line = {{"preset", o_.preset},
-                                         {"strategy", o_.strategy},
-                                         {"split", o_.split},
-                                         {"split_epochs", o_.split_epochs},
-                                         {"groups", o_.groups},
-                                         {"epochs", o_.epochs},
-                                         {"restart", o_.restart},
-                                         {"repeats", o_.repeats},
-                                         {"paths", o_.paths},
-                                         {"data", o_.data},
-                                         {"take", o_.take},
-                                         {"size", o_.size},
-                                         {"channels", o_.channels},
-                                         {"cells", o_.cells},
-                                         {"batch", o_.batch},
-                                         {"alpha_rate", o_.alpha_rate},
-                                         {"rungs", o_.rungs},
-                                         {"retrain_epochs", o_.retrain_epochs},
-                                         {"trouble", o_.trouble},
-                                         {"sharpness", o_.sharpness},
-                                         {"seed", o_.seed},
-                                         {"precision", o_.precision},
-                                         {"device", o_.device},
-                                         {"capture_steps", o_.capture_steps},
-                                         {"threads", at::get_num_threads()}};
-    const auto report = example::report_of("nasbench201_search", command_line, settings,
-                                           cleave::report::to_json(result_), trouble);
-    directory_.write("result.json", report.dump(1) + "\n");
+    example::write_result(directory_, {"nasbench201_search", o_.settings, settings}, result_, trouble);
     example::write_heat_maps(directory_, "gm", result_);
     if (result_.chosen)
       directory_.write("cell.svg",

@@ -9,6 +9,7 @@
 #include <cleave/strategy/accuracy_predictor.hpp>
 #include <cleave/strategy/once_for_all.hpp>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <variant>
 
 #include "support/mobile_search.hpp"
@@ -79,17 +80,15 @@ std::string file_of(const cleave::Restriction<Space>& leaf) {
 int main(int argc, char** argv) {
   const auto options = example::read_options(
       argc, argv, "Once-for-all with gradient-matching splits", presets,
-      [](CLI::App& app, Options& o) {
-        example::declare(app, o, presets);
-        app.add_option("--predictor", o.predictor,
-                       "measure so many subnets of a leaf, train a predictor of accuracy on them, and "
-                       "let it lead evolution; 0 = measure every subnet that evolution looks at")
-            ->check(example::at_least(0))
-            ->capture_default_str();
-        app.add_option("--judged-batches", o.judged_batches,
-                       "batches of held-out images that a subnet is measured on; 0 = all")
-            ->check(example::at_least(0))
-            ->capture_default_str();
+      [](example::CommandLine& line, Options& o) {
+        example::declare(line, o, presets);
+        line.setting("--predictor", o.predictor,
+                     "measure so many subnets of a leaf, train a predictor of accuracy on them, "
+                     "and let it lead evolution; 0 = measure every subnet that evolution looks at",
+                     example::at_least(0));
+        line.setting("--judged-batches", o.judged_batches,
+                     "batches of held-out images that a subnet is measured on; 0 = all",
+                     example::at_least(0));
       });
   return example::exit_code_of("ofa_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("ofa_search", options);
@@ -141,10 +140,9 @@ int main(int argc, char** argv) {
       return read_quality(program.directory.path() / (file_of(allowed) + quality_file));
     };
     if (options.predictor > 0)
-      program.amend = [&](nlohmann::json& report, const auto& result) {
-        for (std::size_t i = 0; i < result.leaves.size(); ++i)
-          report["search"]["leaves"][i]["predictor"] = quality_of(result, i);
-        report["settings"]["predictor"] = options.predictor;
+      program.amend = [&](nlohmann::json& report) {
+        for (std::size_t i = 0; i < program.result.leaves.size(); ++i)
+          report["search"]["leaves"][i]["predictor"] = quality_of(program.result, i);
       };
     program.run(strategy, Space::decisions(Space::Kind::kernel), cleave::Restart::LastSplit);
     program.print();

@@ -75,13 +75,11 @@ const example::Presets<Options> presets{
 int main(int argc, char** argv) {
   const auto options = example::read_options(
       argc, argv, "ProxylessNAS with gradient-matching splits", presets,
-      [](CLI::App& app, Options& o) {
-        example::declare(app, o, presets);
-        app.add_option("--alpha-by", o.alpha_by,
-                       "how alphas learn what networks cost: add-linear or mul-log (gate gradients), "
-                       "reinforce")
-            ->check(CLI::IsMember({"add-linear", "mul-log", "reinforce"}))
-            ->capture_default_str();
+      [](example::CommandLine& line, Options& o) {
+        example::declare(line, o, presets);
+        line.setting("--alpha-by", o.alpha_by,
+                     "how alphas learn what networks cost: add-linear or mul-log (gate gradients), "
+                     "reinforce", example::one_of({"add-linear", "mul-log", "reinforce"}));
       });
   return example::exit_code_of("proxyless_search", options.out, [&] {
     example::MobileProgram<Space, Strategy> program("proxyless_search", options);

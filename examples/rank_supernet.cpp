@@ -5,7 +5,6 @@
 //
 //     rank_supernet --table nasbench201.csv --data cifar10:DIR --channels 8 --cells 1
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cleave/engine/few_shot_search.hpp>
 #include <cleave/network/nasbench201.hpp>
@@ -20,10 +19,11 @@
 #include <cleave/version.hpp>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <vector>
 
-#include "support/at_least.hpp"
-#include "support/data_argument.hpp"
+#include "support/any_data.hpp"
+#include "support/command_line.hpp"
 #include "support/device_argument.hpp"
 #include "support/program.hpp"
 #include "support/table_argument.hpp"
@@ -35,6 +35,7 @@ using Network = cleave::network::NasBench201;
 using Networks = std::vector<cleave::Architecture<Space>>;
 
 struct Options {
+  std::string settings;  ///< of the command line, as JSON
   std::string table;
   std::string data = "digits";
   std::size_t take = 0;
@@ -57,48 +58,35 @@ struct Options {
   bool quiet = false;
 };
 
-void declare(CLI::App& app, Options& o) {
-  app.add_option("--table", o.table, "the NAS-Bench-201 table, CSV or binary")->required();
-  app.add_option("--data", o.data, example::data_help)->capture_default_str();
-  app.add_option("--take", o.take, "use only so many train images; 0 = all")->capture_default_str();
-  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
-      ->check(CLI::Range(0, 512))
-      ->capture_default_str();
-  app.add_option("--sample", o.sample, "architectures to rank, connected and different")
-      ->check(CLI::Range(20, 15000))
-      ->capture_default_str();
-  app.add_option("--alone", o.alone, "how many of them to train alone as well; 0 = none")
-      ->capture_default_str();
-  app.add_option("--alone-epochs", o.alone_epochs, "epochs of each of those")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--warm-up", o.warm_up,
-                 "epochs before each of gradient matching's two splits; the others train as many "
-                 "steps in all")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--leaf-epochs", o.leaf_epochs, "epochs of each of its four leaves")
-      ->check(example::at_least(1))
-      ->capture_default_str();
-  app.add_option("--repeats", o.repeats, "fixed number of matching repeats; 0 stops when certain")
-      ->capture_default_str();
-  app.add_option("--judged", o.judged,
-                 "images of the search half that architectures are judged on; 0 = all")
-      ->capture_default_str();
-  app.add_option("--rate", o.rate, "learning rate that the supernets begin with")
-      ->check(CLI::Range(1e-6, 10.0))
-      ->capture_default_str();
-  app.add_option("--channels", o.channels)->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--cells", o.cells, "searched cells per stage")
-      ->check(CLI::Range(1, 64))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch)->check(CLI::Range(2, 65536))->capture_default_str();
-  app.add_option("--seed", o.seed)->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--threads", o.threads, "of the tensor operations; 0 = one per core")
-      ->capture_default_str();
-  app.add_option("--out", o.out, "folder for result.json and ranking.svg")->capture_default_str();
-  app.add_flag("--quiet", o.quiet, "no progress");
+void declare(example::CommandLine& line, Options& o) {
+  line.required("--table", o.table, "the NAS-Bench-201 table, CSV or binary");
+  line.setting("--data", o.data, example::data_help);
+  line.setting("--take", o.take, "use only so many train images; 0 = all");
+  line.setting("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are",
+               example::between(0, 512));
+  line.setting("--sample", o.sample, "architectures to rank, connected and different",
+               example::between(20, 15000));
+  line.setting("--alone", o.alone, "how many of them to train alone as well; 0 = none");
+  line.setting("--alone-epochs", o.alone_epochs, "epochs of each of those", example::at_least(1));
+  line.setting("--warm-up", o.warm_up,
+               "epochs before each of gradient matching's two splits; the others train as many "
+               "steps in all", example::at_least(1));
+  line.setting("--leaf-epochs", o.leaf_epochs, "epochs of each of its four leaves",
+               example::at_least(1));
+  line.setting("--repeats", o.repeats, "fixed number of matching repeats; 0 stops when certain");
+  line.setting("--judged", o.judged,
+               "images of the search half that architectures are judged on; 0 = all");
+  line.setting("--rate", o.rate, "learning rate that the supernets begin with",
+               example::between(1e-6, 10.0));
+  line.setting("--channels", o.channels, "channels of the first stage",
+               example::between(1, 1024));
+  line.setting("--cells", o.cells, "searched cells per stage", example::between(1, 64));
+  line.setting("--batch", o.batch, "images per step", example::between(2, 65536));
+  line.setting("--seed", o.seed, "seed of everything random");
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "of the tensor operations; 0 = one per core");
+  line.option("--out", o.out, "folder for result.json and ranking.svg");
+  line.option("--quiet", o.quiet, "no progress");
 }
 
 /// What one leaf's supernet says about the architectures of the sample that lie in it.
@@ -203,11 +191,10 @@ class Study {
  public:
   explicit Study(const Options& options)
       : o_(options),
-        data_(example::load(options.data, options.take)),
+        data_(example::load(options.data, options.take).at_size(options.size)),
         directory_(options.out),
         progress_(options.quiet) {
     if (o_.threads > 0) at::set_num_threads(o_.threads);
-    if (o_.size > 0) data_ = data_.at_size(o_.size, o_.size);
     const auto device = example::device_of(o_.device);
     data_ = data_.to(device);
     sizes_ = {.channels = o_.channels,
@@ -346,23 +333,7 @@ class Study {
     const nlohmann::json report = {{"program", "rank_supernet"},
                                    {"cleave", cleave::version_text},
                                    {"libtorch", TORCH_VERSION},
-                                   {"settings",
-                                    {{"data", o_.data},
-                                     {"take", o_.take},
-                                     {"size", o_.size},
-                                     {"sample", sample_.size()},
-                                     {"alone", o_.alone},
-                                     {"alone_epochs", o_.alone_epochs},
-                                     {"warm_up", o_.warm_up},
-                                     {"leaf_epochs", o_.leaf_epochs},
-                                     {"repeats", o_.repeats},
-                                     {"judged", o_.judged},
-                                     {"rate", o_.rate},
-                                     {"channels", o_.channels},
-                                     {"cells", o_.cells},
-                                     {"batch", o_.batch},
-                                     {"seed", o_.seed},
-                                     {"device", o_.device}}},
+                                   {"settings", nlohmann::json::parse(o_.settings)},
                                    {"methods", std::move(methods)},
                                    {"architectures", std::move(architectures)}};
     directory_.write("result.json", report.dump(1) + "\n");
@@ -412,7 +383,7 @@ class Study {
   }
 
   Options o_;
-  cleave::data::InMemory data_;
+  example::AnyData data_;
   example::RunDirectory directory_;
   example::ProgressLine progress_;
   cleave::supernet::NasBench201Config sizes_{};
@@ -425,10 +396,11 @@ class Study {
 
 int main(int argc, char** argv) {
   Options options;
-  CLI::App app{
+  example::CommandLine line(
       "How well supernets rank NAS-Bench-201: one-shot, few-shot and gradient matching "
-      "under one budget, beside parameter count and training alone"};
-  declare(app, options);
-  CLI11_PARSE(app, argc, argv);
+      "under one budget, beside parameter count and training alone");
+  declare(line, options);
+  line.parse(argc, argv);
+  options.settings = line.json();
   return example::exit_code_of("rank_supernet", options.out, [&] { Study(options).run(); }, "");
 }

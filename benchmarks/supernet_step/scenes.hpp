@@ -1,5 +1,7 @@
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>
 #include <cleave/supernet/composed.hpp>

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-#include <torch/cuda.h>
+#include <c10/core/Device.h>
 
-#include <cleave/core/error.hpp>
-#include <cleave/engine/deterministic.hpp>
 #include <string>
 
 namespace example {
@@ -12,24 +9,6 @@ namespace example {
 /// The device that `--device` names: cpu, cuda or cuda:N; on a CUDA device everything is
 /// deterministic from now on. Throws `cleave::ValueError` for another word and for `--capture-steps`
 /// on the CPU, `cleave::DeviceError` for a CUDA device that is not there.
-[[nodiscard]] inline at::Device device_of(const std::string& text, bool capture_steps = false) {
-  if (text == "cpu" && capture_steps)
-    throw cleave::ValueError("--capture-steps is for --device cuda; a CPU has no graphs");
-  if (text == "cpu") return at::kCPU;
-  const bool numbered = text.starts_with("cuda:") && text.size() > 5 && text.size() < 9 &&
-                        text.find_first_not_of("0123456789", 5) == std::string::npos;
-  if (text != "cuda" && !numbered)
-    throw cleave::ValueError(fmt::format("--device {}: allowed are cpu, cuda and cuda:N", text));
-  if (!torch::cuda::is_available())
-    throw cleave::DeviceError(fmt::format(
-        "--device {}: this LibTorch finds no CUDA device; use --device cpu, or install the CUDA "
-        "build with `scripts/setup --cuda`", text));
-  const int number = numbered ? std::stoi(text.substr(5)) : 0;
-  if (number >= torch::cuda::device_count())
-    throw cleave::DeviceError(fmt::format("--device {}: there are {} CUDA devices, numbered from 0",
-                                          text, torch::cuda::device_count()));
-  cleave::use_deterministic_algorithms();
-  return {at::kCUDA, static_cast<at::DeviceIndex>(number)};
-}
+[[nodiscard]] at::Device device_of(const std::string& text, bool capture_steps = false);
 
 }  // namespace example

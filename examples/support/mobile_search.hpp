@@ -6,7 +6,6 @@
 #include <cleave/network/file.hpp>
 #include <cleave/network/latency_table_json.hpp>
 #include <cleave/network/mobile_network.hpp>
-#include <cleave/report/result_json.hpp>
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/split/tree_text.hpp>
 #include <functional>
@@ -14,10 +13,7 @@
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
-#include "at_least.hpp"
-#include "data_argument.hpp"
+#include "any_data.hpp"
 #include "device_argument.hpp"
 #include "keep_memory.hpp"
 #include "mobile_shape.hpp"
@@ -31,6 +27,7 @@
 namespace example {
 
 struct MobileOptions {
+  std::string settings;  ///< of the command line, as JSON
   std::string preset = "small";
   std::string data = "digits";
   std::size_t take = 0;
@@ -57,64 +54,43 @@ struct MobileOptions {
 };
 
 template <class Options>
-void declare(CLI::App& app, Options& o, const Presets<Options>& presets) {
-  app.add_option("--preset", o.preset, "starting point; what else is given goes before it")
-      ->check(CLI::IsMember(names_of(presets)))
-      ->capture_default_str();
-  app.add_option("--data", o.data, any_data_help)->capture_default_str();
-  app.add_option("--take", o.take, "use only so many train images (a stratified part); 0 = all")
-      ->check(at_least(0))
-      ->capture_default_str();
-  app.add_option("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are")
-      ->check(at_least(0))
-      ->capture_default_str();
-  app.add_option("--width", o.width, "multiplier of every channel count")
-      ->check(CLI::Range(0.05, 4.0))
-      ->capture_default_str();
-  app.add_option("--split-epochs", o.split_epochs, "epochs at which to split, increasing")
-      ->check(at_least(0))
-      ->capture_default_str();
-  app.add_option("--groups", o.groups, "children of each split")
-      ->check(at_least(2))
-      ->capture_default_str();
-  app.add_option("--epochs", o.epochs, "epochs of every leaf after the last split")
-      ->check(at_least(1))
-      ->capture_default_str();
-  app.add_option("--repeats", o.repeats, "batches and contexts that gradient matching averages over")
-      ->check(at_least(1))
-      ->capture_default_str();
-  app.add_option("--batch", o.batch, "images per step")->check(CLI::Range(2, 65536))->capture_default_str();
-  app.add_option("--rate-scale", o.rate_scale, "multiplies every learning rate of the supernet")
-      ->check(CLI::Range(1e-6, 1e6))
-      ->capture_default_str();
-  app.add_option("--most-macs", o.most_macs, "limit (OFA) or reference (Proxyless) in millions; 0 = none")
-      ->check(CLI::Range(0.0, 1e9))
-      ->capture_default_str();
-  app.add_option("--most-latency", o.most_latency,
-                 "limit (OFA) or reference (Proxyless, instead of multiply-adds) in milliseconds, as "
-                 "--latency-table predicts them; 0 = none")
-      ->check(CLI::Range(0.0, 1e9))
-      ->capture_default_str();
-  app.add_option("--latency-table", o.latency_table, "file made by the program latency_table");
-  app.add_option("--network-rate", o.network_rate, "learning rate of networks trained alone")
-      ->check(CLI::Range(1e-6, 1e6))
-      ->capture_default_str();
-  app.add_option("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving")
-      ->check(at_least(1))
-      ->capture_default_str();
-  app.add_option("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network alone")
-      ->check(at_least(1))
-      ->capture_default_str();
-  app.add_option("--seed", o.seed, "seed of everything random")
-      ->check(at_least(0))
-      ->capture_default_str();
-  app.add_option("--device", o.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_option("--threads", o.threads, "threads of the tensor operations; 0 = one per core")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
-  app.add_option("--out", o.out, "run folder")->capture_default_str();
-  declare(app, o.resume);
-  app.add_flag("--quiet", o.quiet, "no progress");
+void declare(CommandLine& line, Options& o, const Presets<Options>& presets) {
+  line.setting("--preset", o.preset, "starting point; what else is given goes before it",
+               one_of(names_of(presets)));
+  line.setting("--data", o.data, data_help);
+  line.setting("--take", o.take, "use only so many train images (a stratified part); 0 = all",
+               at_least(0));
+  line.setting("--size", o.size, "shrink the images to so many pixels a side; 0 = as they are",
+               at_least(0));
+  line.setting("--width", o.width, "multiplier of every channel count", between(0.05, 4.0));
+  line.setting("--split-epochs", o.split_epochs, "epochs at which to split, increasing",
+               at_least(0));
+  line.setting("--groups", o.groups, "children of each split", at_least(2));
+  line.setting("--epochs", o.epochs, "epochs of every leaf after the last split", at_least(1));
+  line.setting("--repeats", o.repeats, "batches and contexts that gradient matching averages over",
+               at_least(1));
+  line.setting("--batch", o.batch, "images per step", between(2, 65536));
+  line.setting("--rate-scale", o.rate_scale, "multiplies every learning rate of the supernet",
+               between(1e-6, 1e6));
+  line.setting("--most-macs", o.most_macs,
+               "limit (OFA) or reference (Proxyless) in millions; 0 = none", between(0.0, 1e9));
+  line.setting("--most-latency", o.most_latency,
+               "limit (OFA) or reference (Proxyless, instead of multiply-adds) in milliseconds, as "
+               "--latency-table predicts them; 0 = none", between(0.0, 1e9));
+  line.setting("--latency-table", o.latency_table, "file made by the program latency_table");
+  line.setting("--network-rate", o.network_rate, "learning rate of networks trained alone",
+               between(1e-6, 1e6));
+  line.setting("--rungs", o.rungs, "epochs of the leaves' trials, increasing: successive halving",
+               at_least(1));
+  line.setting("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network alone",
+               at_least(1));
+  line.setting("--seed", o.seed, "seed of everything random", at_least(0));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              between(0, 1024));
+  line.option("--out", o.out, "run folder");
+  declare(line, o.resume);
+  line.option("--quiet", o.quiet, "no progress");
 }
 
 /// A search, its files and its last lines; `Space` is Ofa or Proxyless.
@@ -129,7 +105,7 @@ class MobileProgram {
 
   MobileProgram(std::string name, const MobileOptions& options)
       : o(options),
-        data(load_any(options.data, options.take)
+        data(load(options.data, options.take)
                  .at_size(options.size)
                  .to(device_of(options.device))),
         directory(options.out),
@@ -219,34 +195,11 @@ class MobileProgram {
   /// Milliseconds by `--latency-table`; empty without one.
   std::function<double(const cleave::space::MobileNetwork&)> latency{};
   /// What a program adds to result.json.
-  std::function<void(nlohmann::json&, const cleave::SearchResult<Space>&)> amend{};
+  std::function<void(nlohmann::json&)> amend{};
 
  private:
   void write(const std::map<std::string, std::string>& settings, const std::string& trouble) {
-    const nlohmann::json command_line = {{"preset", o.preset},
-                                         {"data", o.data},
-                                         {"take", o.take},
-                                         {"size", o.size},
-                                         {"width", o.width},
-                                         {"split_epochs", o.split_epochs},
-                                         {"groups", o.groups},
-                                         {"epochs", o.epochs},
-                                         {"repeats", o.repeats},
-                                         {"batch", o.batch},
-                                         {"rate_scale", o.rate_scale},
-                                         {"most_macs", o.most_macs},
-                                         {"most_latency", o.most_latency},
-                                         {"latency_table", o.latency_table},
-                                         {"network_rate", o.network_rate},
-                                         {"rungs", o.rungs},
-                                         {"retrain_epochs", o.retrain_epochs},
-                                         {"seed", o.seed},
-                                         {"device", o.device},
-                                         {"threads", at::get_num_threads()}};
-    auto report =
-        report_of(name_, command_line, settings, cleave::report::to_json(result), trouble);
-    if (amend) amend(report, result);
-    directory.write("result.json", report.dump(1) + "\n");
+    write_result(directory, {name_, o.settings, settings}, result, trouble, amend);
     // The leaves' restrictions, for people and programs.
     const auto tree = cleave::to_text(result.tree);
     directory.write("tree.txt", tree);

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <cstdlib>
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
-#include <CLI/CLI.hpp>
+#include "command_line.hpp"
 
 namespace example {
 
@@ -21,30 +20,19 @@ template <class Options>
   return names;
 }
 
-/// Reads the command line in two passes: the preset first, then everything given by hand over it.
-/// `declare(app, options)` declares all options, `--preset` into `options.preset` among them. Ends the
-/// program after --help and for a command line that makes no sense, as CLI11 does.
+/// Reads the command line: the preset first, then everything given by hand over it. `declare(line,
+/// options)` declares all options, `--preset` into `options.preset` among them; `options.settings`
+/// becomes what `CommandLine::json` says.
 template <class Options, class Declare>
 [[nodiscard]] Options read_options(int argc, char** argv, const std::string& title,
                                    const Presets<Options>& presets, Declare declare) {
   Options options;
-  const auto parse = [&](CLI::App& app) {
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      std::exit(app.exit(error));
-    }
-  };
-  CLI::App first;
-  first.allow_extras();
-  first.set_help_flag();
-  std::string preset = options.preset;
-  first.add_option("--preset", preset);
-  parse(first);
-  if (const auto found = presets.find(preset); found != presets.end()) found->second(options);
-  CLI::App app{title};
-  declare(app, options);
-  parse(app);
+  const auto preset = presets.find(look_ahead(argc, argv, "--preset", options.preset));
+  if (preset != presets.end()) preset->second(options);
+  CommandLine line(title);
+  declare(line, options);
+  line.parse(argc, argv);
+  options.settings = line.json();
   return options;
 }
 

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <CLI/CLI.hpp>
-
+#include "command_line.hpp"
 #include "program.hpp"
 #include "run_directory.hpp"
 
@@ -22,15 +21,14 @@ struct ResumeOptions {
   double every = 60;  ///< seconds between two checkpoints
 };
 
-inline void declare(CLI::App& app, ResumeOptions& options) {
-  app.add_flag("--resume", options.resume,
-               "go on with the run in the folder given by --out, from its last checkpoint (from the "
-               "start where there is none yet)");
-  app.add_option("--may-change", options.may_change,
-                 "settings that may differ from the stopped run's, by the names the refusal lists");
-  app.add_option("--checkpoint-every", options.every, "seconds between two checkpoints")
-      ->check(CLI::Range(0.0, 1e6))
-      ->capture_default_str();
+inline void declare(CommandLine& line, ResumeOptions& options) {
+  line.option("--resume", options.resume,
+              "go on with the run in the folder given by --out, from its last checkpoint (from the "
+              "start where there is none yet)");
+  line.option("--may-change", options.may_change,
+              "settings that may differ from the stopped run's, by the names the refusal lists");
+  line.option("--checkpoint-every", options.every, "seconds between two checkpoints",
+              between(0.0, 1e6));
 }
 
 /// The files in which a run folder keeps what is not complete: `checkpoint`, or one for each of

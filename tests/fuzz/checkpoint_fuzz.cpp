@@ -5,8 +5,6 @@
 // so that no change of the format makes the corpus worthless, and the input says what to change in
 // it: which value, then place (2 bytes) and new byte, again and again.
 
-#include <torch/torch.h>
-
 #include <cleave/data/digits.hpp>
 #include <cleave/engine/checkpoint.hpp>
 #include <cleave/engine/few_shot_search.hpp>

@@ -1,16 +1,10 @@
 #pragma once
 
-#include <ATen/TensorOperators.h>
-#include <ATen/core/Tensor.h>
-#include <ATen/ops/arange.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/where.h>
-
 #include <algorithm>
 #include <array>
 #include <cleave/data/augmentation.hpp>
 #include <cleave/data/normalisation.hpp>
+#include <cleave/torch.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <ATen/ops/adaptive_avg_pool2d.h>
-#include <ATen/ops/cat.h>
-
 #include <algorithm>
 #include <cleave/data/concept.hpp>
 #include <cleave/data/gather.hpp>
