@@ -183,8 +183,8 @@ function(cleave_fuzz)
   set_tests_properties(${arg_NAME} PROPERTIES LABELS fuzz COST ${arg_SECONDS})
 endfunction()
 
-# cleave_verify_by_clang(<target> <header> <source>...): compiles each source, which begins by
-# including the header, without an object file.
+# cleave_verify_by_clang(<target> <header> <source>...): compiles each source, which reaches the
+# header, without an object file.
 function(cleave_verify_by_clang target header)
   if(NOT CLEAVE_CLANG)
     message(STATUS "No clang++: ${target} does nothing")
@@ -193,11 +193,12 @@ function(cleave_verify_by_clang target header)
   endif()
   set(clang ${CLEAVE_CLANG} @${PROJECT_BINARY_DIR}/flags_cleave.rsp)
   set(precompiled ${CMAKE_CURRENT_BINARY_DIR}/${target}.pch)
+  file(CONFIGURE OUTPUT ${target}.hpp CONTENT "#include ${header}\n")
   add_custom_command(
     OUTPUT ${precompiled}
-    COMMAND ${clang} -x c++-header -fpch-instantiate-templates ${header} -o ${precompiled} -MD -MF
+    COMMAND ${clang} -x c++-header -fpch-instantiate-templates ${target}.hpp -o ${precompiled} -MD -MF
             ${precompiled}.d
-    DEPENDS ${header}
+    DEPENDS ${target}.hpp
     DEPFILE ${precompiled}.d
     COMMENT "Precompiling for ${target}"
     VERBATIM)

@@ -1,6 +1,5 @@
 // Time of one batch from memory: augmented and plain, by the host's loop and by the tensor
 // operations that other devices use. docs/performance.md holds figures and the command.
-#include <ATen/ATen.h>
 #include <benchmark/benchmark.h>
 
 #include <cleave/data/cifar.hpp>

@@ -3,7 +3,7 @@
 // by `ChildGradients`, whose rows must be the same. Prints seconds and peak memory.
 // `benchmark_imagenet_supernets [ofa|proxyless] [batch]`
 
-#include <ATen/ATen.h>
+#include <ATen/ops/randint.h>
 #include <sys/resource.h>
 
 #include <chrono>

@@ -4,7 +4,6 @@
 // docs/performance.md from the JSON.
 #include <ATen/Parallel.h>
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include <thread>
 

@@ -1,6 +1,8 @@
 #pragma once
 
-#include <ATen/ATen.h>
+#include <ATen/ops/convolution_backward.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/randint.h>
 
 #include <cleave/split/gradient_matching.hpp>
 #include <cleave/strategy/darts.hpp>

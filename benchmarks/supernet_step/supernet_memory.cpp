@@ -3,7 +3,6 @@
 // prints JSON.
 #include <fmt/format.h>
 #include <sys/resource.h>
-#include <torch/torch.h>
 
 #include <string_view>
 

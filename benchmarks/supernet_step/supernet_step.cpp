@@ -4,7 +4,6 @@
 // Run with random interleaving, so that the ratios are of one run. docs/performance.md holds
 // figures and the command.
 #include <benchmark/benchmark.h>
-#include <torch/torch.h>
 
 #include <memory>
 #include <string>
