@@ -84,8 +84,9 @@ void run(const Options& o) {
 
 int main(int argc, char** argv) {
   Options o;
-  example::CommandLine line("Trains the stand-alone network of a DARTS genotype from fresh weights and tests it. "
-               "The defaults are the papers' recipe for CIFAR-10: 36 channels, 20 cells, 600 epochs");
+  example::CommandLine line(
+      "Trains the stand-alone network of a DARTS genotype from fresh weights and tests it. "
+      "The defaults are the papers' recipe for CIFAR-10: 36 channels, 20 cells, 600 epochs");
   const auto size = [&](const char* name, auto& value, std::int64_t least, const char* help) {
     line.setting(name, value, help, example::between(least, std::int64_t{1} << 20));
   };

@@ -312,8 +312,9 @@ class Demo {
 
 int main(int argc, char** argv) {
   Options options;
-  example::CommandLine line("Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the "
-               "embedded digits, beside one-shot, exhaustive few-shot and random architectures");
+  example::CommandLine line(
+      "Gradient-matching few-shot search on NAS-Bench-201 with second-order DARTS, on the embedded "
+      "digits, beside one-shot, exhaustive few-shot and random architectures");
   line.option("--out", options.out, "folder for results and pictures");
   line.setting("--seed", options.seed, "seed of everything random", example::at_least(0));
   line.setting("--scale", options.scale, "factor on all epochs; 0.1 is a quick look",
