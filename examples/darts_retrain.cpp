@@ -102,14 +102,8 @@ int main(int argc, char** argv) {
   line.setting("--drop-path", o.drop_path, "drop-path probability at the end of training");
   line.setting("--auxiliary", o.auxiliary, "weight of the auxiliary head; 0: none");
   size("--cutout", o.cutout, 0, "side of the cutout; 0: none (digits of 8 x 8 pixels want 0)");
-  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
-  line.setting("--device", o.device, "cpu, cuda or cuda:N");
-  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
-              example::between(0, 1024));
-  line.option("--out", o.out,
-              "run folder: retrained.json, retrained.network (the weights), events.jsonl");
-  example::declare(line, o.resume);
-  line.option("--quiet", o.quiet, "no progress");
+  example::declare_run(
+      line, o, "run folder: retrained.json, retrained.network (the weights), events.jsonl");
   line.parse(argc, argv);
   o.settings = line.json();
   return example::exit_code_of("darts_retrain", o.out, [&] { run(o); });

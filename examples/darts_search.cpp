@@ -159,16 +159,10 @@ void declare(example::CommandLine& line, Options& o) {
   size("--sharpness", o.sharpness, 0,
        "validation images on which the largest eigenvalue of the Hessian in alpha is measured at "
        "the end of every leaf; 0 = not measured");
-  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
-  line.setting("--device", o.device, "cpu, cuda or cuda:N");
   line.setting("--capture-steps", o.capture_steps,
                "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
-  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
-              example::between(0, 1024));
-  line.option("--out", o.out, "run folder: result.json, genotype.txt, events.jsonl, pictures");
-  line.option("--quiet", o.quiet, "no progress");
+  example::declare_run(line, o, "run folder: result.json, genotype.txt, events.jsonl, pictures");
   example::declare_trouble(line, o.trouble);
-  example::declare(line, o.resume);
 }
 
 class Program {

@@ -207,7 +207,7 @@ class Demo {
       nlohmann::json method = {{"name", entry.name},
                                {"search_seconds", entry.search_seconds()},
                                {"all_settings", entry.settings},
-                               {"search", nlohmann::json::parse(example::json_of(entry.result))}};
+                               {"search", example::json_of(entry.result)}};
       if (entry.retrained.test_images > 0) {
         method["architecture"] = Space::to_text(entry.architecture);
         method["test_accuracy"] = entry.retrained.test_accuracy;

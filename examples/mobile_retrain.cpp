@@ -138,14 +138,8 @@ void declare(example::CommandLine& line, Options& o) {
   number("--label-smoothing", o.label_smoothing, 0, 1, "share of the labels spread over all classes");
   number("--rand-augment", o.magnitude, 0, 10, "magnitude of RandAugment; 0 = none");
   number("--erasing", o.erasing, 0, 1, "probability of random erasing");
-  count("--seed", o.seed, 0, "seed of everything random");
-  line.setting("--device", o.device, "cpu, cuda or cuda:N");
-  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
-              example::between(0, 1024));
-  line.option("--out", o.out,
-              "run folder: retrained.json, retrained.network (the mean weights), events.jsonl");
-  example::declare(line, o.resume);
-  line.option("--quiet", o.quiet, "no progress");
+  example::declare_run(
+      line, o, "run folder: retrained.json, retrained.network (the mean weights), events.jsonl");
 }
 
 }  // namespace

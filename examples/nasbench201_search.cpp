@@ -135,23 +135,17 @@ void declare(example::CommandLine& line, Options& o) {
   line.setting("--sharpness", o.sharpness,
                "validation images on which the largest eigenvalue of the Hessian in alpha is "
                "measured at the end of every leaf; 0 = not measured", example::at_least(0));
-  line.setting("--seed", o.seed, "seed of everything random", example::at_least(0));
   line.setting("--precision", o.precision,
                "how the supernet's edges keep their numbers on the CPU: float32, or bfloat16, "
                "which is faster where the processor has AVX512_BF16",
                example::one_of({"float32", "bfloat16"}));
-  line.setting("--device", o.device, "cpu, cuda or cuda:N");
   line.setting("--capture-steps", o.capture_steps,
                "on a CUDA device: steps of DARTS and SNAS as one CUDA graph");
-  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
-              example::between(0, 1024));
-  line.option("--out", o.out, "run folder: result.json, events.jsonl, pictures");
+  example::declare_run(line, o, "run folder: result.json, events.jsonl, pictures");
   line.option("--table", o.table,
                "a NAS-Bench-201 table (CSV or binary): prints the true accuracy of every leaf, and "
                "which one an oracle would take");
   example::declare_trouble(line, o.trouble);
-  example::declare(line, o.resume);
-  line.option("--quiet", o.quiet, "no progress");
 }
 
 class Program {

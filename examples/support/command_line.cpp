@@ -38,22 +38,6 @@ CLI::Validator check_of(const Between<Number>& range) {
 }
 CLI::Validator check_of(const std::vector<std::string>& words) { return CLI::IsMember(words); }
 
-template <class T>
-void add(CLI::App& app, const std::string& name, T& value, const std::string& help,
-         const Allowed& allowed) {
-  if constexpr (std::is_same_v<T, bool>) {
-    app.add_flag(name, value, help);
-  } else {
-    auto* option = app.add_option(name, value, help)->capture_default_str();
-    std::visit(
-        [&](const auto& range) {
-          if constexpr (!std::is_same_v<std::decay_t<decltype(range)>, Anything>)
-            option->check(check_of(range));
-        },
-        allowed);
-  }
-}
-
 void read(CLI::App& app, int argc, char** argv) {
   try {
     app.parse(argc, argv);
@@ -78,7 +62,7 @@ CommandLine::~CommandLine() = default;
 template <class T>
 void CommandLine::setting(const std::string& name, T& value, const std::string& help,
                           const Allowed& allowed) {
-  add(impl_->app, name, value, help, allowed);
+  option(name, value, help, allowed);
   impl_->settings.emplace_back(key_of(name), [&value] { return nlohmann::json(value); });
 }
 
@@ -90,7 +74,17 @@ void CommandLine::required(const std::string& name, std::string& value, const st
 template <class T>
 void CommandLine::option(const std::string& name, T& value, const std::string& help,
                          const Allowed& allowed) {
-  add(impl_->app, name, value, help, allowed);
+  if constexpr (std::is_same_v<T, bool>) {
+    impl_->app.add_flag(name, value, help);
+  } else {
+    auto* added = impl_->app.add_option(name, value, help)->capture_default_str();
+    std::visit(
+        [&](const auto& range) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(range)>, Anything>)
+            added->check(check_of(range));
+        },
+        allowed);
+  }
 }
 
 void CommandLine::parse(int argc, char** argv) { read(impl_->app, argc, argv); }

@@ -84,13 +84,7 @@ void declare(CommandLine& line, Options& o, const Presets<Options>& presets) {
                at_least(1));
   line.setting("--retrain-epochs", o.retrain_epochs, "epochs of the chosen network alone",
                at_least(1));
-  line.setting("--seed", o.seed, "seed of everything random", at_least(0));
-  line.setting("--device", o.device, "cpu, cuda or cuda:N");
-  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
-              between(0, 1024));
-  line.option("--out", o.out, "run folder");
-  declare(line, o.resume);
-  line.option("--quiet", o.quiet, "no progress");
+  declare_run(line, o, "run folder");
 }
 
 /// A search, its files and its last lines; `Space` is Ofa or Proxyless.

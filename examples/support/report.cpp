@@ -32,8 +32,8 @@ nlohmann::json begin(const Asked& asked) {
 }  // namespace
 
 template <class Space>
-std::string json_of(const cleave::SearchResult<Space>& result) {
-  return cleave::report::to_json(result).dump();
+nlohmann::json json_of(const cleave::SearchResult<Space>& result) {
+  return cleave::report::to_json(result);
 }
 
 template <class Space>
@@ -43,7 +43,7 @@ void write_result(const RunDirectory& directory, const Asked& asked,
   auto report = begin(asked);
   report["complete"] = trouble.empty();
   if (!trouble.empty()) report["stopped_by"] = trouble;
-  report["search"] = cleave::report::to_json(result);
+  report["search"] = json_of(result);
   if (amend) amend(report);
   directory.write("result.json", report.dump(1) + "\n");
 }
@@ -96,7 +96,7 @@ void write_retrained(const RunDirectory& directory, const Asked& asked, const st
 }
 
 #define EXAMPLE_REPORT_ON(Space)                                                                \
-  template std::string json_of(const cleave::SearchResult<Space>&);                             \
+  template nlohmann::json json_of(const cleave::SearchResult<Space>&);                          \
   template void write_result(const RunDirectory&, const Asked&,                                 \
                              const cleave::SearchResult<Space>&, const std::string&,            \
                              const std::function<void(nlohmann::json&)>&);                      \

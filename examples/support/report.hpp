@@ -16,14 +16,14 @@ namespace example {
 
 /// What a run was asked for.
 struct Asked {
-  std::string program{};
-  std::string command_line = "{}";                ///< `CommandLine::json`
-  std::map<std::string, std::string> settings{};  ///< every one that the result depends on
+  std::string program;
+  std::string command_line;                     ///< `CommandLine::json`
+  std::map<std::string, std::string> settings;  ///< every one that the result depends on
 };
 
-/// What a search found, as JSON text.
+/// What a search found.
 template <class Space>
-[[nodiscard]] std::string json_of(const cleave::SearchResult<Space>& result);
+[[nodiscard]] nlohmann::json json_of(const cleave::SearchResult<Space>& result);
 
 /// result.json of a search: versions, what was asked, what was found, and what stopped it, if anything
 /// did. `amend` may add to it.

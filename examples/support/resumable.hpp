@@ -31,6 +31,19 @@ inline void declare(CommandLine& line, ResumeOptions& options) {
               between(0.0, 1e6));
 }
 
+/// The options of every program that trains: seed, device, threads, `folder` (what --out is for),
+/// resuming, quiet.
+template <class Options>
+void declare_run(CommandLine& line, Options& o, const std::string& folder) {
+  line.setting("--seed", o.seed, "seed of everything random", at_least(0));
+  line.setting("--device", o.device, "cpu, cuda or cuda:N");
+  line.option("--threads", o.threads, "threads of the tensor operations; 0 = one per core",
+              between(0, 1024));
+  line.option("--out", o.out, folder);
+  declare(line, o.resume);
+  line.option("--quiet", o.quiet, "no progress");
+}
+
 /// The files in which a run folder keeps what is not complete: `checkpoint`, or one for each of
 /// several searches. A draft that was being written does not count.
 [[nodiscard]] inline std::vector<std::filesystem::path> checkpoints_in(
