@@ -343,13 +343,74 @@ TEST_CASE("every instruction set rounds to bfloat16 as LibTorch does") {
            torch::equal(ours.nan_to_num(0), expected.nan_to_num(0));
   };
   namespace fused = supernet::fused;
-  CHECK(same(rounded(fused::baseline::rectify<float, fused::BFloat16>)));
+  CHECK(same(rounded(fused::baseline::rectify<fused::BFloat16>)));
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2"))
-    CHECK(same(rounded(fused::avx2::rectify<float, fused::BFloat16>)));
+    CHECK(same(rounded(fused::avx2::rectify<fused::BFloat16>)));
   if (__builtin_cpu_supports("avx512bf16"))
-    CHECK(same(rounded(fused::avx512_bf16::rectify<float, fused::BFloat16>)));
+    CHECK(same(rounded(fused::avx512_bf16::rectify<fused::BFloat16>)));
 #endif
+}
+
+namespace {
+
+/// A node with both convolutions, pooling and a skip on one edge and convolutions on the next, by
+/// these loops: [sums, dx, the weights' gradients].
+template <class S, class P>
+std::vector<at::Tensor> leave_node_by(const supernet::fused::Kernels<S, P>& loops,
+                                      at::IntArrayRef shape) {
+  namespace fused = supernet::fused;
+  const auto tensor = [](at::IntArrayRef sizes, std::uint64_t seed) {
+    return random(sizes, seed).to(at::kFloat).contiguous(at::MemoryFormat::ChannelsLast);
+  };
+  const auto c = shape[1];
+  fused::Node node;
+  node.edges = {{.options = {.three = 0, .one = 0, .skip = true, .pool = true}},
+                {.options = {.three = 1, .one = 1}}};
+  node.weights = 1;
+  node.buffers = std::make_shared<Buffers>();
+  std::vector<at::Tensor> inputs{tensor(shape, 1), tensor({c, c, 3, 3}, 2), tensor({c, c, 3, 3}, 3),
+                                 tensor({c, c, 1, 1}, 4), tensor({c, c, 1, 1}, 5)};
+  std::vector<at::Tensor> results{at::empty_like(inputs[0]), at::empty_like(inputs[0])};
+  std::vector<at::Tensor> weights;
+  for (std::size_t k = 1; k < inputs.size(); ++k) weights.push_back(at::empty_like(inputs[k]));
+  const auto dx = at::empty_like(inputs[0]);
+
+  fused::Passes<S, P> forward(loops, node, inputs[0]);
+  const auto& s = forward.shape();
+  std::vector<S> y(static_cast<std::size_t>(s.batch * s.pixels() * s.outputs()));
+  std::vector<P> packed(
+      static_cast<std::size_t>((fused::Shape::points * s.three_outputs() + s.one_outputs()) * c));
+  forward.forward(inputs, nullptr, y.data(), packed.data(), results, node.means, node.deviations);
+  fused::Passes<S, P> backward(loops, node, inputs[0]);
+  backward.backward({tensor(shape, 6), tensor(shape, 7)}, nullptr, y.data(), packed.data(),
+                    {.x = true, .weights = true}, dx, weights, nullptr);
+  results.push_back(dx);
+  results.insert(results.end(), weights.begin(), weights.end());
+  return results;
+}
+
+}  // namespace
+
+TEST_CASE("products of pairs of bfloat16 agree with products of float") {
+  namespace fused = supernet::fused;
+  using fused::BFloat16;
+  for (const auto& shape : std::vector<std::array<std::int64_t, 4>>{
+           {3, 16, 5, 7}, {2, 16, 8, 8}, {1, 32, 7, 3}, {4, 64, 8, 9}}) {
+    const auto exact = leave_node_by(fused::baseline::kernels<float, float>, shape);
+    const auto check = [&](const std::vector<at::Tensor>& ours) {
+      for (std::size_t i = 0; i < exact.size(); ++i) {
+        CAPTURE(shape, i);
+        CHECK((ours[i] - exact[i]).norm().item<double>() <
+              near * exact[i].norm().item<double>());
+        CHECK((ours[i] - exact[i]).norm().item<double>() > 0);
+      }
+    };
+    check(leave_node_by(fused::baseline::kernels<BFloat16, float>, shape));
+    check(leave_node_by(fused::baseline::kernels<BFloat16, BFloat16>, shape));
+    if (const auto* widest = fused::kernels_for<BFloat16, BFloat16>(shape[1]))
+      check(leave_node_by(*widest, shape));
+  }
 }
 
 TEST_CASE("what is not a number passes a node whose edges are all convolutions") {

@@ -27,8 +27,10 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
                          const c10::intrusive_ptr<Node>& node) {
     context->set_materialize_grads(false);
     context->saved_data["node"] = c10::IValue::make_capsule(node);
-    return inputs[0].scalar_type() == at::kFloat ? forward_as<Kept>(context, inputs, *node)
-                                                 : forward_as<double>(context, inputs, *node);
+    const auto run = [&](const auto& loops) { return forward_by(loops, context, inputs, *node); };
+    const auto& x = inputs[0];
+    return x.scalar_type() == at::kFloat ? by_loops<Kept>(x.size(1), run)
+                                         : by_loops<double>(x.size(1), run);
   }
 
   static Tensors backward(Context* context, const Tensors& gradients) {
@@ -39,9 +41,12 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
     const auto node = c10::static_intrusive_pointer_cast<Node>(
         context->saved_data["node"].toCapsule());
     const auto saved = context->get_saved_variables();
-    return saved[0].scalar_type() == at::kFloat
-               ? backward_as<Kept>(context, *node, saved, gradients)
-               : backward_as<double>(context, *node, saved, gradients);
+    const auto run = [&](const auto& loops) {
+      return backward_by(loops, context, *node, saved, gradients);
+    };
+    const auto& x = saved[0];
+    return x.scalar_type() == at::kFloat ? by_loops<Kept>(x.size(1), run)
+                                         : by_loops<double>(x.size(1), run);
   }
 
  private:
@@ -66,15 +71,25 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
                          type_of<S>);
   }
 
-  template <class S>
-  static Tensors forward_as(Context* context, at::TensorList inputs, Node& node) {
+  /// run(loops): with products of S where this machine has them, else with products of
+  /// `Arithmetic<S>`.
+  template <class S, class Run>
+  static Tensors by_loops(std::int64_t channels, Run run) {
+    if constexpr (group<S> > 1)
+      if (const auto* loops = kernels_for<S, S>(channels)) return run(*loops);
+    return run(*kernels_for<S, Arithmetic<S>>(channels));
+  }
+
+  template <class S, class P>
+  static Tensors forward_by(const Kernels<S, P>& loops, Context* context, at::TensorList inputs,
+                            Node& node) {
     using T = Arithmetic<S>;
     const auto& x = inputs[0];
-    Passes<T, S> passes(*kernels_for<T, S>(x.size(1)), node, x);
+    Passes<S, P> passes(loops, node, x);
     const auto& s = passes.shape();
     const at::Tensor y = borrow<S>(node, {s.batch, s.outputs(), s.height, s.width});
     const at::Tensor packed =
-        borrow<S>(node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1});
+        borrow<P>(node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1});
     Tensors sums;
     Tensors changed;
     for (const auto& edge : node.edges) {
@@ -83,19 +98,19 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
     }
     const auto table = node.table != 0 ? inputs[node.table].contiguous() : at::Tensor();
     passes.forward(inputs, table_of<T>(table), static_cast<S*>(y.mutable_data_ptr()),
-                   static_cast<S*>(packed.mutable_data_ptr()), sums, node.means, node.deviations);
+                   static_cast<P*>(packed.mutable_data_ptr()), sums, node.means, node.deviations);
     context->mark_dirty(changed);
     context->save_for_backward({x, table, y, packed});
     return sums;
   }
 
-  template <class S>
-  static Tensors backward_as(Context* context, const Node& node, const Tensors& saved,
-                             const Tensors& given) {
+  template <class S, class P>
+  static Tensors backward_by(const Kernels<S, P>& loops, Context* context, const Node& node,
+                             const Tensors& saved, const Tensors& given) {
     using T = Arithmetic<S>;
     const auto& x = saved[0];
     const auto& table = saved[1];
-    Passes<T, S> passes(*kernels_for<T, S>(x.size(1)), node, x);
+    Passes<S, P> passes(loops, node, x);
     const auto& s = passes.shape();
     const auto count = static_cast<std::size_t>(s.threes + s.ones);
     // One for each input and one, undefined, for the node.
@@ -112,7 +127,7 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
     }
     if (!any) return results;
 
-    typename Passes<T, S>::Wanted wanted;
+    typename Passes<S, P>::Wanted wanted;
     wanted.x = context->needs_input_grad(0);
     wanted.table = node.table != 0 && context->needs_input_grad(node.table);
     for (std::size_t k = 0; k < count; ++k)
@@ -128,7 +143,7 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
         results[node.weights + k] = weights.back();
       }
     passes.backward(gradients, table_of<T>(table), static_cast<const S*>(saved[2].const_data_ptr()),
-                    static_cast<const S*>(saved[3].const_data_ptr()), wanted, results[0], weights,
+                    static_cast<const P*>(saved[3].const_data_ptr()), wanted, results[0], weights,
                     wanted.table ? results[node.table].mutable_data_ptr<T>() : nullptr);
     return results;
   }
@@ -149,10 +164,10 @@ concept FusedNumber = std::same_as<N, float> || std::same_as<N, at::BFloat16>;
 /// On the CPU in float and double; other devices and types, and channel numbers that no vector
 /// divides, go to `Composed`. Keeps the memory of a pass for the next.
 ///
-/// Number: how float numbers are kept inside a node. With at::BFloat16 (8 bits of precision) that
-/// is what convolutions read and write: rectified images, transformed tiles and weights, outputs and
-/// their gradients. Sums, statistics, nodes, alpha, the arena and its gradients stay float. Half the
-/// memory traffic; with AVX512_BF16 twice the products per instruction, elsewhere slower than float.
+/// Number: how float numbers are kept inside a node. With at::BFloat16 (8 bits of precision) those
+/// are the convolutions' outputs and, with AVX512_BF16, which multiplies twice as many at once,
+/// what products take: rectified images, transformed tiles and weights, the outputs' gradients.
+/// Sums, statistics, nodes, alpha, the arena and its gradients stay float.
 template <class Number>
 class FusedIn {
   static_assert(FusedNumber<Number>,
@@ -229,7 +244,7 @@ class FusedIn {
     if (!x.is_cpu() || x.dim() != 4 || x.numel() == 0) return false;
     const auto& table = mixture.weights;
     if (table.defined() && (!table.is_cpu() || table.scalar_type() != type)) return false;
-    if (type == at::kFloat) return fused::kernels_for<float, Kept>(x.size(1)) != nullptr;
+    if (type == at::kFloat) return fused::kernels_for<Kept, float>(x.size(1)) != nullptr;
     return type == at::kDouble && fused::kernels_for<double, double>(x.size(1)) != nullptr;
   }
 

@@ -12,19 +12,20 @@
 namespace cleave::supernet::fused {
 
 /// The loops of one instruction set; see fused_kernels.hpp.
-template <class T, class S>
+template <class S, class P>
 struct Kernels {
+  using T = Arithmetic<S>;
   std::int64_t lanes;  ///< channels must be a multiple
-  void (*pack_three)(const Task<T, S>&, std::int64_t k);
-  void (*pack_one)(const Task<T, S>&, std::int64_t k);
+  void (*pack_three)(const Task<S, P>&, std::int64_t k);
+  void (*pack_one)(const Task<S, P>&, std::int64_t k);
   void (*unpack_three)(const Shape&, std::int64_t k, const T* const* parts, std::int64_t count,
                        T* dw);
-  void (*convolve)(const Task<T, S>&, std::int64_t first, std::int64_t count, T* scratch,
+  void (*convolve)(const Task<S, P>&, std::int64_t first, std::int64_t count, T* scratch,
                    double* moments);
-  void (*mix)(const Task<T, S>&, std::int64_t image, T* scratch);
-  void (*reduce)(const Task<T, S>&, std::int64_t image, T* scratch, double* reduced);
-  void (*backward)(const Task<T, S>&, std::int64_t first, std::int64_t count, T* scratch, T* d_three,
-                   T* d_one);
+  void (*mix)(const Task<S, P>&, std::int64_t image, T* scratch);
+  void (*reduce)(const Task<S, P>&, std::int64_t image, T* scratch, double* reduced);
+  void (*backward)(const Task<S, P>&, std::int64_t first, std::int64_t count, T* scratch,
+                   T* d_three, T* d_one);
 };
 
 }  // namespace cleave::supernet::fused
@@ -85,26 +86,29 @@ struct Kernels {
 namespace cleave::supernet::fused {
 
 /// The widest loops this machine has whose vectors the channels fill; null when even the narrowest
-/// do not fit (an odd number of channels). Double, which is for checking, has the narrowest only:
-/// each more would cost every program that includes this a second to compile.
-template <class T, class S>
-[[nodiscard]] inline const Kernels<T, S>* kernels_for(std::int64_t channels) {
+/// do not fit (an odd number of channels), and for products of pairs where no instruction is for
+/// them. Double, which is for checking, has the narrowest only: each more would cost every program
+/// that includes this a second to compile.
+template <class S, class P>
+[[nodiscard]] inline const Kernels<S, P>* kernels_for(std::int64_t channels) {
 #if defined(__x86_64__)
-  if constexpr (std::is_same_v<T, float>) {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-        channels % avx512::Lanes<T>::count == 0) {
-      if constexpr (group<S> == 1)
-        return &avx512::kernels<T, S>;
-      else if (__builtin_cpu_supports("avx512bf16"))
-        return &avx512_bf16::kernels<T, S>;
-    }
+  [[maybe_unused]] const bool wide =
+      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      channels % avx512::Lanes<float>::count == 0;
+  if constexpr (group<P> > 1) {
+    if (wide && __builtin_cpu_supports("avx512bf16")) return &avx512_bf16::kernels<S, P>;
+  } else if constexpr (std::is_same_v<P, float>) {
+    if (wide) return &avx512::kernels<S, P>;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-        channels % avx2::kernels<T, S>.lanes == 0)
-      return &avx2::kernels<T, S>;
+        channels % avx2::Lanes<float>::count == 0)
+      return &avx2::kernels<S, P>;
   }
 #endif
-  return channels % baseline::kernels<T, S>.lanes == 0 ? &baseline::kernels<T, S> : nullptr;
+  if constexpr (group<P> > 1)
+    return nullptr;
+  else
+    return channels % baseline::Lanes<P>::count == 0 ? &baseline::kernels<S, P> : nullptr;
 }
 
 }  // namespace cleave::supernet::fused

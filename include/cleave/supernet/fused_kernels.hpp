@@ -12,17 +12,20 @@
 namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
 
 /// All convolutions of `count` images and the moments [2, outputs] of what comes out.
-template <class T, class S>
-CLEAVE_FUSED_TARGET void convolve(const Task<T, S>& task, std::int64_t first, std::int64_t count,
-                                  T* scratch, double* moments) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void convolve(const Task<S, P>& task, std::int64_t first, std::int64_t count,
+                                  Arithmetic<S>* scratch, double* moments) {
+  using T = Arithmetic<S>;
   const auto& s = task.shape;
   const auto c = s.channels;
   const auto tiles = s.tile_columns();
   const auto block = s.block_rows();
-  const auto part = [&scratch](std::int64_t values) { return std::exchange(scratch, scratch + values); };
-  S* rectified = reinterpret_cast<S*>(part(count * s.padded_size()));
-  S* v = reinterpret_cast<S*>(part(s.block_points() * c));
-  T* m = part(s.block_points() * s.three_outputs());
+  const auto part = [&scratch](std::int64_t values) {
+    return std::exchange(scratch, scratch + values);
+  };
+  P* rectified = reinterpret_cast<P*>(part(count * s.padded_size()));
+  P* v = reinterpret_cast<P*>(part(s.block_values(c)));
+  T* m = part(s.block_values(s.three_outputs()));
   std::fill_n(moments, 2 * s.outputs(), 0.0);
   for (std::int64_t n = 0; n < count; ++n)
     rectify(s, task.x + (first + n) * s.pixels() * c, rectified + n * s.padded_size());
@@ -31,32 +34,31 @@ CLEAVE_FUSED_TARGET void convolve(const Task<T, S>& task, std::int64_t first, st
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const auto end = std::min(rows, begin + block);
     const auto here = (end - begin) * tiles;
+    const auto v_step = s.point_stride(here, c);
+    const auto m_step = s.point_stride(here, s.three_outputs());
     if (s.threes > 0) {
       for (auto r = begin; r < end; ++r)
-        transform_input(s,
-                        rectified + r / s.tile_rows() * s.padded_size() +
-                            2 * (r % s.tile_rows()) * wide,
-                        v + (r - begin) * tiles * c, here * c);
+        transform_input(
+            s, rectified + r / s.tile_rows() * s.padded_size() + 2 * (r % s.tile_rows()) * wide,
+            v + (r - begin) * tiles * c, v_step);
       const auto outputs = s.three_outputs();
       for (std::int64_t p = 0; p < points; ++p)
-        product(here, outputs, v + p * here * c, c, group<S>,
-                task.three_by_input + p * c * outputs, outputs * group<S>, m + p * here * outputs,
-                outputs, c / group<S>, false);
+        product(here, outputs, v + p * v_step, c, group<P>, task.three_by_input + p * c * outputs,
+                outputs * group<P>, m + p * m_step, outputs, c / group<P>, false);
     }
     for (auto r = begin; r < end; ++r) {
       const auto image = r / s.tile_rows();
       const auto tile_row = r % s.tile_rows();
       S* y = task.y + (first + image) * s.pixels() * s.outputs();
       if (s.threes > 0)
-        transform_output<T>(s, tile_row, m + (r - begin) * tiles * s.three_outputs(),
-                         here * s.three_outputs(), y);
+        transform_output(s, tile_row, m + (r - begin) * tiles * s.three_outputs(), m_step, y);
       for (auto row = 2 * tile_row; row < std::min(s.height, 2 * tile_row + 2); ++row) {
         S* out = y + row * s.width * s.outputs();
         if (s.ones > 0)
           product(s.width, s.one_outputs(),
-                  rectified + image * s.padded_size() + (row + 1) * wide + c, c, group<S>,
-                  task.one_by_input, s.one_outputs() * group<S>, out + s.three_outputs(),
-                  s.outputs(), c / group<S>, false);
+                  rectified + image * s.padded_size() + (row + 1) * wide + c, c, group<P>,
+                  task.one_by_input, s.one_outputs() * group<P>, out + s.three_outputs(),
+                  s.outputs(), c / group<P>, false);
         add_moments(s, out, moments, moments + s.outputs());
       }
     }
@@ -64,9 +66,10 @@ CLEAVE_FUSED_TARGET void convolve(const Task<T, S>& task, std::int64_t first, st
 }
 
 /// dy of one row of pixels, [width, outputs]: zero where nobody asks.
-template <class T, class S>
-CLEAVE_FUSED_TARGET void output_gradient_row(const Task<T, S>& task, const S* __restrict y,
-                                             std::int64_t at, S* __restrict dy) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void output_gradient_row(const Task<S, P>& task, const S* __restrict y,
+                                             std::int64_t at, P* __restrict dy) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto& s = task.shape;
   const auto c = s.channels;
@@ -100,9 +103,10 @@ CLEAVE_FUSED_TARGET void output_gradient_row(const Task<T, S>& task, const S* __
 
 /// The transpose of the pooling and the skips: dx of one image from every g, and from dr, the
 /// gradient of the padded rectified image. spread: [(height + 2) * width, C] scratch.
-template <class T, class S>
-CLEAVE_FUSED_TARGET void input_gradient(const Task<T, S>& task, std::int64_t image, const T* dr,
-                                        T* spread) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void input_gradient(const Task<S, P>& task, std::int64_t image,
+                                        const Arithmetic<S>* dr, Arithmetic<S>* spread) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto& s = task.shape;
   const auto c = s.channels;
@@ -152,27 +156,31 @@ CLEAVE_FUSED_TARGET void input_gradient(const Task<T, S>& task, std::int64_t ima
 
 /// dx of `count` images, and their part of the weights' gradients: added to
 /// d_three [points, threes * C, C] and d_one [ones * C, C].
-template <class T, class S>
-CLEAVE_FUSED_TARGET void backward(const Task<T, S>& task, std::int64_t first, std::int64_t count,
-                                  T* scratch, T* d_three, T* d_one) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, std::int64_t count,
+                                  Arithmetic<S>* scratch, Arithmetic<S>* d_three,
+                                  Arithmetic<S>* d_one) {
+  using T = Arithmetic<S>;
   const auto& s = task.shape;
   const auto c = s.channels;
   const auto tiles = s.tile_columns();
   const auto block = s.block_rows();
   const auto outputs = s.outputs();
   const auto wide = s.padded_width() * c;
-  const auto part = [&scratch](std::int64_t values) { return std::exchange(scratch, scratch + values); };
-  S* rectified = reinterpret_cast<S*>(part(count * s.padded_size()));
+  const auto part = [&scratch](std::int64_t values) {
+    return std::exchange(scratch, scratch + values);
+  };
+  P* rectified = reinterpret_cast<P*>(part(count * s.padded_size()));
   T* dr = part(count * s.padded_size());
-  T* dv = part(s.block_points() * c);
-  S* v = reinterpret_cast<S*>(dv);  // used before it
-  S* m = reinterpret_cast<S*>(part(s.block_points() * s.three_outputs()));
+  T* dv = part(s.block_values(c));
+  P* v = reinterpret_cast<P*>(dv);  // used before it
+  P* m = reinterpret_cast<P*>(part(s.block_values(s.three_outputs())));
   // What the weights' gradients need: groups of tiles, groups of pixels.
-  S* v_groups = group<S> == 1 ? v : v + s.block_points() * c;
-  S* m_groups = group<S> == 1 ? m : m + s.block_points() * s.three_outputs();
-  S* x_pixels = reinterpret_cast<S*>(part(s.block_pixels() * c));
-  S* d_pixels = reinterpret_cast<S*>(part(s.block_pixels() * s.one_outputs()));
-  S* dy = reinterpret_cast<S*>(scratch);
+  P* v_groups = group<P> == 1 ? v : v + s.block_values(c);
+  P* m_groups = group<P> == 1 ? m : m + s.block_values(s.three_outputs());
+  P* x_pixels = reinterpret_cast<P*>(part(s.block_pixels() * c));
+  P* d_pixels = reinterpret_cast<P*>(part(s.block_pixels() * s.one_outputs()));
+  P* dy = reinterpret_cast<P*>(scratch);
   const bool convolutions = outputs > 0;
   if (convolutions && task.with_weights)
     for (std::int64_t n = 0; n < count; ++n)
@@ -183,39 +191,40 @@ CLEAVE_FUSED_TARGET void backward(const Task<T, S>& task, std::int64_t first, st
   for (std::int64_t begin = 0; begin < rows; begin += block) {
     const auto end = std::min(rows, begin + block);
     const auto here = (end - begin) * tiles;
+    const auto v_step = s.point_stride(here, c);
+    const auto m_step = s.point_stride(here, s.three_outputs());
     std::int64_t pixels = 0;  // groups of them
     for (auto r = begin; r < end; ++r) {
       const auto image = r / s.tile_rows();
       const auto tile_row = r % s.tile_rows();
-      S* target = dy + (r - begin) * pair;
+      P* target = dy + (r - begin) * pair;
       for (std::int64_t k = 0; k < 2; ++k) {
         const auto row = 2 * tile_row + k;
-        S* line = target + k * 2 * tiles * outputs;
+        P* line = target + k * 2 * tiles * outputs;
         const auto used = row < s.height ? s.width : 0;
         clear(line + used * outputs, (2 * tiles - used) * outputs);
         if (used == 0) continue;
         const auto pixel = ((first + image) * s.height + row) * s.width;
-        output_gradient_row<T, S>(task, task.y + pixel * outputs, pixel * c, line);
+        output_gradient_row(task, task.y + pixel * outputs, pixel * c, line);
         if (s.ones == 0) continue;
         const auto inside = image * s.padded_size() + (row + 1) * wide + c;
-        const S* d = line + s.three_outputs();
+        const P* d = line + s.three_outputs();
         if (task.dx)
-          product<S>(s.width, c, d, outputs, group<S>, task.one_by_output, c * group<S>,
-                     dr + inside, c, s.one_outputs() / group<S>, true);
+          product(s.width, c, d, outputs, group<P>, task.one_by_output, c * group<P>, dr + inside,
+                  c, s.one_outputs() / group<P>, true);
         if (task.with_weights) {
-          group_rows<S>(s.width, c, rectified + inside, c, x_pixels + pixels * group<S> * c);
-          group_rows<S>(s.width, s.one_outputs(), d, outputs,
-                        d_pixels + pixels * group<S> * s.one_outputs());
-          pixels += (s.width + group<S> - 1) / group<S>;
+          group_rows(s.width, c, rectified + inside, c, x_pixels + pixels * group<P> * c);
+          group_rows(s.width, s.one_outputs(), d, outputs,
+                     d_pixels + pixels * group<P> * s.one_outputs());
+          pixels += (s.width + group<P> - 1) / group<P>;
         }
       }
       if (s.threes > 0)
-        transform_output_back<S>(s, target, m + (r - begin) * tiles * s.three_outputs(),
-                                 here * s.three_outputs());
+        transform_output_back(s, target, m + (r - begin) * tiles * s.three_outputs(), m_step);
     }
     if (pixels > 0)
-      product<S>(s.one_outputs(), c, d_pixels, group<S>, s.one_outputs() * group<S>, x_pixels,
-                 c * group<S>, d_one, c, pixels, true);
+      product(s.one_outputs(), c, d_pixels, group<P>, s.one_outputs() * group<P>, x_pixels,
+              c * group<P>, d_one, c, pixels, true);
     if (s.threes == 0) continue;
     const auto three = s.three_outputs();
     const auto image_row = [&](std::int64_t r) {
@@ -223,26 +232,27 @@ CLEAVE_FUSED_TARGET void backward(const Task<T, S>& task, std::int64_t first, st
     };
     if (task.with_weights) {
       for (auto r = begin; r < end; ++r)
-        transform_input<S>(s, rectified + image_row(r), v + (r - begin) * tiles * c, here * c);
-      const auto groups = (here + group<S> - 1) / group<S>;
+        transform_input(s, rectified + image_row(r), v + (r - begin) * tiles * c, v_step);
+      const auto groups = (here + group<P> - 1) / group<P>;
       for (std::int64_t p = 0; p < points; ++p) {
-        S* m_point = m_groups + p * groups * group<S> * three;
-        S* v_point = v_groups + p * groups * group<S> * c;
-        if constexpr (group<S> > 1) {
-          group_rows<S>(here, three, m + p * here * three, three, m_point);
-          group_rows<S>(here, c, v + p * here * c, c, v_point);
+        P* m_point = m + p * m_step;
+        P* v_point = v + p * v_step;
+        if constexpr (group<P> > 1) {
+          group_rows(here, three, m_point, three, m_groups);
+          group_rows(here, c, v_point, c, v_groups);
+          m_point = m_groups;
+          v_point = v_groups;
         }
-        product<S>(three, c, m_point, group<S>, three * group<S>, v_point, c * group<S>,
-                   d_three + p * three * c, c, groups, true);
+        product(three, c, m_point, group<P>, three * group<P>, v_point, c * group<P>,
+                d_three + p * three * c, c, groups, true);
       }
     }
     if (task.dx) {
       for (std::int64_t p = 0; p < points; ++p)
-        product<S>(here, c, m + p * here * three, three, group<S>,
-                   task.three_by_output + p * three * c, c * group<S>, dv + p * here * c, c,
-                   three / group<S>, false);
+        product(here, c, m + p * m_step, three, group<P>, task.three_by_output + p * three * c,
+                c * group<P>, dv + p * v_step, c, three / group<P>, false);
       for (auto r = begin; r < end; ++r)
-        transform_input_back<T>(s, dv + (r - begin) * tiles * c, here * c, dr + image_row(r));
+        transform_input_back(s, dv + (r - begin) * tiles * c, v_step, dr + image_row(r));
     }
   }
   if (task.dx)
@@ -250,16 +260,16 @@ CLEAVE_FUSED_TARGET void backward(const Task<T, S>& task, std::int64_t first, st
       input_gradient(task, first + n, convolutions ? dr + n * s.padded_size() : nullptr, scratch);
 }
 
-template <class T, class S>
-inline constexpr Kernels<T, S> kernels{
-    .lanes = Lanes<T>::count,
-    .pack_three = pack_three<T, S>,
-    .pack_one = pack_one<T, S>,
-    .unpack_three = unpack_three<T>,
-    .convolve = convolve<T, S>,
-    .mix = mix<T, S>,
-    .reduce = reduce<T, S>,
-    .backward = backward<T, S>,
+template <class S, class P>
+inline constexpr Kernels<S, P> kernels{
+    .lanes = Lanes<Arithmetic<S>>::count,
+    .pack_three = pack_three<S, P>,
+    .pack_one = pack_one<S, P>,
+    .unpack_three = unpack_three<Arithmetic<S>>,
+    .convolve = convolve<S, P>,
+    .mix = mix<S, P>,
+    .reduce = reduce<S, P>,
+    .backward = backward<S, P>,
 };
 
 }  // namespace cleave::supernet::fused::CLEAVE_FUSED_ISA

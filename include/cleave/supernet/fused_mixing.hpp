@@ -1,6 +1,6 @@
-// What `Fused` does row by row of pixels, once per instruction set: moments, pooling, mixing and the
-// sums its backward pass begins with. Included by fused_kernels.hpp with its settings, so it has no
-// `#pragma once`. Alone, it stands for all of them.
+// What `Fused` does row by row of pixels, once per instruction set: moments, pooling, mixing and
+// the sums its backward pass begins with. Included by fused_kernels.hpp with its settings, so it
+// has no `#pragma once`. Alone, it stands for all of them.
 #ifndef CLEAVE_FUSED_ISA
 #include <cleave/supernet/fused_isa.hpp>
 #else
@@ -59,19 +59,20 @@ CLEAVE_FUSED_TARGET void pool_row(const Shape& shape, const T* __restrict x, boo
     const auto columns = T(1 + (p > 0 ? 1 : 0) + (p + 1 < shape.width ? 1 : 0));
     const T share = divide ? T(1) / (rows * columns) : T(1);
     for (std::int64_t i = p * c; i < (p + 1) * c; i += lanes)
-      store(to + i,
-            Vector<T>((load(column + i) + load(column + c + i) + load(column + 2 * c + i)) *
-                      share));
+      store(to + i, Vector<T>((load(column + i) + load(column + c + i) + load(column + 2 * c + i)) *
+                              share));
   }
 }
 
 /// What an edge's sum is made of in one row of pixels: outputs of its convolutions and images.
-template <class T, class S>
+template <class S>
 struct Sources {
+  using T = Arithmetic<S>;
+
   int outputs = 0;
   std::array<const S*, 2> output{};
-  std::array<const T*, 2> scales{};             ///< [C]
-  std::array<std::int64_t, 2> output_slots{};   ///< of the reduced sums
+  std::array<const T*, 2> scales{};            ///< [C]
+  std::array<std::int64_t, 2> output_slots{};  ///< of the reduced sums
   int images = 0;
   std::array<const T*, 2> image{};
   std::array<T, 2> weights{};
@@ -91,9 +92,11 @@ struct Sources {
   }
 };
 
-template <class T, class S, int Outputs, int Images>
-CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<T, S>& given, const T* bias,
-                                 bool add, T* __restrict sum) {
+template <class S, int Outputs, int Images>
+CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<S>& given,
+                                 const Arithmetic<S>* bias, bool add,
+                                 Arithmetic<S>* __restrict sum) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto sources = given;
   const auto c = shape.channels;
@@ -134,9 +137,10 @@ CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<T, S>& given,
 }
 
 /// Adds to `reduced` the sums over a row of g (slot 0) and of g times each source (its slot).
-template <class T, class S, int Outputs, int Images>
-CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<T, S>& given,
-                                    const T* __restrict g, double* __restrict reduced) {
+template <class S, int Outputs, int Images>
+CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<S>& given,
+                                    const Arithmetic<S>* __restrict g, double* __restrict reduced) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto sources = given;
   const auto c = shape.channels;
@@ -177,14 +181,15 @@ CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<T, S>& giv
 }
 
 /// What edge e is made of, row `row` of an image. x and pooled: null to leave them out.
-template <class T, class S>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Sources<T, S> sources_of(const Task<T, S>& task, int e,
-                                                                 const S* y_row, const T* x_row,
-                                                                 const T* pooled) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Sources<S> sources_of(const Task<S, P>& task, int e,
+                                                              const S* y_row,
+                                                              const Arithmetic<S>* x_row,
+                                                              const Arithmetic<S>* pooled) {
   const auto& s = task.shape;
   const auto k = static_cast<std::size_t>(e);
   const auto& options = task.options[k];
-  Sources<T, S> sources;
+  Sources<S> sources;
   const auto convolution = [&](std::int64_t at, std::int64_t slot) {
     sources.add(y_row + at, task.scales ? task.scales + at : nullptr, slot);
   };
@@ -195,34 +200,33 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Sources<T, S> sources_of(const Task<T, S
   return sources;
 }
 
-template <class T, class S>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE bool any_pool(const Task<T, S>& task) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE bool any_pool(const Task<S, P>& task) {
   for (int e = 0; e < task.edges; ++e)
     if (task.options[static_cast<std::size_t>(e)].pool) return true;
   return false;
 }
 
 /// One image of every edge's sum. scratch: [2 * width + 2, C].
-template <class T, class S>
-CLEAVE_FUSED_TARGET void mix(const Task<T, S>& task, std::int64_t image, T* scratch) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void mix(const Task<S, P>& task, std::int64_t image, Arithmetic<S>* scratch) {
+  using T = Arithmetic<S>;
   // by outputs and images among the sources
-  static constexpr decltype(&mix_row<T, S, 1, 1>) runs[3][3] = {
-      {nullptr, mix_row<T, S, 0, 1>, mix_row<T, S, 0, 2>},
-      {mix_row<T, S, 1, 0>, mix_row<T, S, 1, 1>, mix_row<T, S, 1, 2>},
-      {mix_row<T, S, 2, 0>, mix_row<T, S, 2, 1>, mix_row<T, S, 2, 2>}};
+  static constexpr decltype(&mix_row<S, 1, 1>) runs[3][3] = {
+      {nullptr, mix_row<S, 0, 1>, mix_row<S, 0, 2>},
+      {mix_row<S, 1, 0>, mix_row<S, 1, 1>, mix_row<S, 1, 2>},
+      {mix_row<S, 2, 0>, mix_row<S, 2, 1>, mix_row<S, 2, 2>}};
   const auto& s = task.shape;
   const auto line = s.width * s.channels;
   T* pooled = scratch;
   const bool pools = any_pool(task);
   for (std::int64_t row = 0; row < s.height; ++row) {
     const auto at = (image * s.height + row) * line;
-    if (pools)
-      pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
+    if (pools) pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
     for (int e = 0; e < task.edges; ++e) {
       const auto k = static_cast<std::size_t>(e);
-      const auto sources =
-          sources_of<T, S>(task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
-                           task.x + at, pooled);
+      const auto sources = sources_of(
+          task, e, task.y + (image * s.height + row) * s.width * s.outputs(), task.x + at, pooled);
       T* sum = task.sums[k] + at;
       runs[sources.outputs][sources.images](s, sources, task.biases[k], task.add[k], sum);
     }
@@ -230,27 +234,27 @@ CLEAVE_FUSED_TARGET void mix(const Task<T, S>& task, std::int64_t image, T* scra
 }
 
 /// Adds one image to `reduced`: [edges, 5, C], the sums of g, g y3, g y1, g x, g pool(x).
-template <class T, class S>
-CLEAVE_FUSED_TARGET void reduce(const Task<T, S>& task, std::int64_t image, T* scratch,
+template <class S, class P>
+CLEAVE_FUSED_TARGET void reduce(const Task<S, P>& task, std::int64_t image, Arithmetic<S>* scratch,
                                 double* reduced) {
-  static constexpr decltype(&reduce_row<T, S, 1, 1>) runs[3][3] = {
-      {nullptr, reduce_row<T, S, 0, 1>, reduce_row<T, S, 0, 2>},
-      {reduce_row<T, S, 1, 0>, reduce_row<T, S, 1, 1>, reduce_row<T, S, 1, 2>},
-      {reduce_row<T, S, 2, 0>, reduce_row<T, S, 2, 1>, reduce_row<T, S, 2, 2>}};
+  using T = Arithmetic<S>;
+  static constexpr decltype(&reduce_row<S, 1, 1>) runs[3][3] = {
+      {nullptr, reduce_row<S, 0, 1>, reduce_row<S, 0, 2>},
+      {reduce_row<S, 1, 0>, reduce_row<S, 1, 1>, reduce_row<S, 1, 2>},
+      {reduce_row<S, 2, 0>, reduce_row<S, 2, 1>, reduce_row<S, 2, 2>}};
   const auto& s = task.shape;
   const auto line = s.width * s.channels;
   T* pooled = scratch;
   const bool pools = task.with_alpha && any_pool(task);
   for (std::int64_t row = 0; row < s.height; ++row) {
     const auto at = (image * s.height + row) * line;
-    if (pools)
-      pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
+    if (pools) pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
     for (int e = 0; e < task.edges; ++e) {
       const auto k = static_cast<std::size_t>(e);
       if (!task.gradients[k]) continue;
-      const auto sources = sources_of<T, S>(
-          task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
-          task.with_alpha ? task.x + at : nullptr, pools ? pooled : nullptr);
+      const auto sources =
+          sources_of(task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
+                     task.with_alpha ? task.x + at : nullptr, pools ? pooled : nullptr);
       if (sources.outputs + sources.images == 0) continue;
       runs[sources.outputs][sources.images](s, sources, task.gradients[k] + at,
                                             reduced + e * 5 * s.channels);

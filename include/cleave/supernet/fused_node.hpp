@@ -17,12 +17,12 @@ struct BFloat16 {
 template <class S>
 using Arithmetic = std::conditional_t<std::is_same_v<S, BFloat16>, float, S>;
 
-/// Products take numbers in groups along their depth, side by side in memory: bfloat16 in pairs, as
-/// the instruction for it does, all others one by one.
-template <class S>
-inline constexpr std::int64_t group = std::is_same_v<S, BFloat16> ? 2 : 1;
-template <class S>
-using Group = std::conditional_t<group<S> == 2, std::uint32_t, S>;
+/// Products take numbers P in groups along their depth, side by side in memory: bfloat16 in pairs,
+/// as the instruction for it does, all others one by one.
+template <class P>
+inline constexpr std::int64_t group = std::is_same_v<P, BFloat16> ? 2 : 1;
+template <class P>
+using Group = std::conditional_t<group<P> == 2, std::uint32_t, P>;
 
 /// Edges that leave one node, at most: a cell of NAS-Bench-201 has four nodes.
 inline constexpr int max_edges = 3;
@@ -66,8 +66,14 @@ struct Shape {
   static constexpr std::int64_t block_tiles = 64;
   /// Winograd's minimal filtering F(2x2, 3x3) has this many products per tile and channel pair.
   static constexpr std::int64_t points = 16;
-  [[nodiscard]] std::int64_t block_points() const {
-    return points * ((block_rows() * tile_columns() + 1) / 2 * 2);  // whole pairs of tiles
+  /// Values from a point of Winograd's to the next, `each` per tile: a cache line more than there
+  /// are, since at a power of two all points of a tile would fall into the same set of the cache.
+  [[nodiscard]] static std::int64_t point_stride(std::int64_t tiles, std::int64_t each) {
+    return tiles * each + 16;
+  }
+  /// Values of all points of a block, whole pairs of tiles.
+  [[nodiscard]] std::int64_t block_values(std::int64_t each) const {
+    return points * point_stride((block_rows() * tile_columns() + 1) / 2 * 2, each);
   }
   /// Rows of tiles in a block.
   [[nodiscard]] std::int64_t block_rows() const {
@@ -76,11 +82,11 @@ struct Shape {
   }
   /// Values of scratch memory that a pass over `images` images needs, forward and backward.
   [[nodiscard]] std::int64_t forward_scratch(std::int64_t images) const {
-    return images * padded_size() + block_points() * (channels + three_outputs());
+    return images * padded_size() + block_values(channels) + block_values(three_outputs());
   }
   [[nodiscard]] std::int64_t backward_scratch(std::int64_t images) const {
     const auto spread = (height + 2) * (width + 2) * channels;
-    return 2 * images * padded_size() + block_points() * (channels + three_outputs()) +
+    return 2 * images * padded_size() + block_values(channels) + block_values(three_outputs()) +
            block_pixels() * (channels + one_outputs()) +
            std::max(block_pixels() * outputs(), spread);
   }
@@ -95,10 +101,14 @@ struct Shape {
   }
 };
 
-/// What the passes over a node read and write. Tensors are [B, H, W, C] in memory. T is computed in;
-/// the convolutions' inputs, outputs and gradients are kept as S.
-template <class T, class S>
+/// What the passes over a node read and write. Tensors are [B, H, W, C] in memory. The
+/// convolutions' outputs are kept as S from the forward pass to the backward one; products take
+/// their numbers as P, which is S where the machine multiplies S and `Arithmetic<S>` elsewhere.
+template <class S, class P>
 struct Task {
+  using T = Arithmetic<S>;
+  static_assert(std::is_same_v<P, S> || std::is_same_v<P, T>);
+
   Shape shape;
   int edges = 0;
   std::array<EdgeOptions, max_edges> options{};
@@ -109,17 +119,17 @@ struct Task {
   // Transformed weights, in groups along a product's depth; see `pack_three`.
   std::array<const T*, max_edges> weights_three{};  ///< [C, 3, 3, C]: out, kernel, in
   std::array<const T*, max_edges> weights_one{};    ///< [C, C]: out, in
-  S* three_by_input = nullptr;   ///< [points, C, threes * C]
-  S* three_by_output = nullptr;  ///< [points, threes * C, C]
-  S* one_by_input = nullptr;     ///< [C, ones * C]
-  S* one_by_output = nullptr;    ///< [ones * C, C]
-  S* three_rows = nullptr;       ///< the same one by one; `three_by_output` itself if groups are 1
-  S* one_rows = nullptr;
+  P* three_by_input = nullptr;                      ///< [points, C, threes * C]
+  P* three_by_output = nullptr;                     ///< [points, threes * C, C]
+  P* one_by_input = nullptr;                        ///< [C, ones * C]
+  P* one_by_output = nullptr;                       ///< [ones * C, C]
+  P* three_rows = nullptr;  ///< the same one by one; `three_by_output` itself if groups are 1
+  P* one_rows = nullptr;
 
   // Mixing: sum_e = [sum_e] + bias_e + sum over sources of factor * source.
   std::array<T*, max_edges> sums{};
-  std::array<bool, max_edges> add{};  ///< to what is there
-  const T* scales = nullptr;          ///< [outputs]: weight / deviation
+  std::array<bool, max_edges> add{};         ///< to what is there
+  const T* scales = nullptr;                 ///< [outputs]: weight / deviation
   std::array<const T*, max_edges> biases{};  ///< [C]
   std::array<T, max_edges> skip_weights{};
   std::array<T, max_edges> pool_weights{};

@@ -32,12 +32,13 @@ struct Node : torch::CustomClassHolder {
   std::vector<double> deviations{};  ///< 1 / sqrt(variance + epsilon), [outputs]
 };
 
-/// The passes over one node: arithmetic between the loops, and threads. T is computed in; what the
-/// convolutions read and write is kept as S.
-template <class T, class S>
+/// The passes over one node: arithmetic between the loops, and threads. S, P: see `Task`.
+template <class S, class P>
 class Passes {
  public:
-  Passes(const Kernels<T, S>& kernels, const Node& node, const at::Tensor& x)
+  using T = Arithmetic<S>;
+
+  Passes(const Kernels<S, P>& kernels, const Node& node, const at::Tensor& x)
       : kernels_(kernels), node_(node) {
     auto& shape = task_.shape;
     shape.batch = x.size(0);
@@ -58,7 +59,7 @@ class Passes {
   [[nodiscard]] const Shape& shape() const noexcept { return task_.shape; }
 
   /// Adds to or fills `sums`; y [B, H, W, outputs] and the packed weights are kept for backward.
-  void forward(at::TensorList inputs, const T* table, S* y, S* packed,
+  void forward(at::TensorList inputs, const T* table, S* y, P* packed,
                const std::vector<at::Tensor>& sums, std::vector<double>& means,
                std::vector<double>& deviations) {
     const auto& s = shape();
@@ -66,11 +67,11 @@ class Passes {
     task_.y = y;
     const auto threes = Shape::points * s.three_outputs() * c;
     const auto packing = threes + s.one_outputs() * c;
-    const auto pack = lease<S>(packing * group<S>);
-    task_.three_by_input = pack.template as<S>();
+    const auto pack = lease<P>(packing * group<P>);
+    task_.three_by_input = pack.template as<P>();
     task_.one_by_input = task_.three_by_input + threes;
     set_packed(packed);
-    task_.three_rows = group<S> == 1 ? packed : task_.three_by_input + packing;
+    task_.three_rows = group<P> == 1 ? packed : task_.three_by_input + packing;
     task_.one_rows = task_.three_rows + threes;
     for (std::int64_t k = 0; k < s.threes + s.ones; ++k) {
       const T* weight = inputs[node_.weights + count(k)].const_data_ptr<T>();
@@ -106,9 +107,8 @@ class Passes {
       });
     }
     task_.scales = scales.data();
-    parallel(s.batch, row_lease(), [&](std::int64_t image, T* scratch) {
-      kernels_.mix(task_, image, scratch);
-    });
+    parallel(s.batch, row_lease(),
+             [&](std::int64_t image, T* scratch) { kernels_.mix(task_, image, scratch); });
   }
 
   /// What the caller of backward wants.
@@ -121,12 +121,12 @@ class Passes {
   /// gradients: of the sums, undefined where there is none. Fills dx, the weights' gradients
   /// (inputs' order) and table's, each where wanted.
   void backward(const std::vector<at::Tensor>& gradients, const T* table, const S* y,
-                const S* packed, Wanted wanted, const at::Tensor& dx,
+                const P* packed, Wanted wanted, const at::Tensor& dx,
                 const std::vector<at::Tensor>& weight_gradients, T* table_gradient) {
     const auto& s = shape();
     const auto c = s.channels;
     task_.y = const_cast<S*>(y);  // read only from here on
-    set_packed(const_cast<S*>(packed));
+    set_packed(const_cast<P*>(packed));
     task_.with_alpha = wanted.table;
     task_.with_weights = wanted.weights;
     task_.dx = wanted.x ? dx.mutable_data_ptr<T>() : nullptr;
@@ -188,7 +188,7 @@ class Passes {
   }
   [[nodiscard]] std::int64_t row_lease() const { return shape().row_scratch(); }
 
-  void set_packed(S* packed) {
+  void set_packed(P* packed) {
     task_.three_by_output = packed;
     task_.one_by_output = packed + Shape::points * shape().three_outputs() * shape().channels;
   }
@@ -308,9 +308,9 @@ class Passes {
     });
   }
 
-  const Kernels<T, S>& kernels_;
+  const Kernels<S, P>& kernels_;
   const Node& node_;
-  Task<T, S> task_;
+  Task<S, P> task_;
   std::int64_t threads_ = 1;
   std::int64_t unit_ = 1;
   std::int64_t units_ = 1;

@@ -1,6 +1,6 @@
 // Vectors and products of small matrices for `Fused`, once per instruction set: included by
-// fused_kernels.hpp with fused_isa.hpp's settings, so it has no `#pragma once`. Alone, it stands for
-// all of them.
+// fused_kernels.hpp with fused_isa.hpp's settings, so it has no `#pragma once`. Alone, it stands
+// for all of them.
 #ifndef CLEAVE_FUSED_ISA
 #include <cleave/supernet/fused_isa.hpp>
 #else
@@ -29,7 +29,7 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Pairs widen(const BFloat16* p) {
 template <class S>
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<Arithmetic<S>> load(const S* p) {
   using Numbers = Vector<Arithmetic<S>>;
-  if constexpr (group<S> == 2) {
+  if constexpr (std::is_same_v<S, BFloat16>) {
     return reinterpret_cast<Numbers>(widen(p) << 16);
   } else {
     Numbers v;
@@ -51,7 +51,7 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Halves round(const Vector<float>& v) {
 }
 template <class S>
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void store(S* p, const Vector<Arithmetic<S>>& v) {
-  if constexpr (group<S> == 2) {
+  if constexpr (std::is_same_v<S, BFloat16>) {
     const auto rounded = round(v);
     __builtin_memcpy(static_cast<void*>(p), &rounded, sizeof rounded);
   } else {
@@ -65,15 +65,15 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void clear(S* p, std::int64_t count) {
 }
 
 /// One group of numbers for all lanes, and a vector of groups; sum += their products.
-template <class S>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Group<S> load_group(const S* p) {
-  Group<S> g;
+template <class P>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Group<P> load_group(const P* p) {
+  Group<P> g;
   __builtin_memcpy(&g, p, sizeof g);
   return g;
 }
-template <class S>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<Group<S>> load_groups(const S* p) {
-  Vector<Group<S>> v;
+template <class P>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<Group<P>> load_groups(const P* p) {
+  Vector<Group<P>> v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
@@ -84,8 +84,8 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_product(Vector<T>& sum, T a, co
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_product(Vector<float>& sum, std::uint32_t a,
                                                          const Pairs& b) {
 #if CLEAVE_FUSED_DOT
-  sum = _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(Pairs{} + a),
-                         reinterpret_cast<__m512bh>(b));
+  sum =
+      _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(Pairs{} + a), reinterpret_cast<__m512bh>(b));
 #else
   const Pairs all = Pairs{} + a;
   sum += reinterpret_cast<Vector<float>>(all << 16) * reinterpret_cast<Vector<float>>(b << 16);
@@ -96,24 +96,23 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_product(Vector<float>& sum, std
 
 /// A register tile of c = [c] + a b, `depth` groups deep. Group (r, k) of a begins at
 /// a[r * row + k * step], those of b at b[k * ldb].
-template <class S, class C, int Rows, int Columns>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const S* __restrict a, std::int64_t row,
-                                                          std::int64_t step,
-                                                          const S* __restrict b, std::int64_t ldb,
-                                                          C* __restrict c, std::int64_t ldc,
-                                                          std::int64_t depth, bool add) {
-  using T = Arithmetic<S>;
+template <class P, class C, int Rows, int Columns>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const P* __restrict a, std::int64_t row,
+                                                          std::int64_t step, const P* __restrict b,
+                                                          std::int64_t ldb, C* __restrict c,
+                                                          std::int64_t ldc, std::int64_t depth,
+                                                          bool add) {
+  using T = Arithmetic<P>;
   constexpr auto lanes = Lanes<T>::count;
   Vector<T> sum[Rows][Columns];
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r)
 #pragma GCC unroll 3
-    for (int j = 0; j < Columns; ++j)
-      sum[r][j] = add ? load(c + r * ldc + j * lanes) : Vector<T>{};
+    for (int j = 0; j < Columns; ++j) sum[r][j] = add ? load(c + r * ldc + j * lanes) : Vector<T>{};
   for (std::int64_t k = 0; k < depth; ++k) {
-    Vector<Group<S>> w[Columns];
+    Vector<Group<P>> w[Columns];
 #pragma GCC unroll 3
-    for (int j = 0; j < Columns; ++j) w[j] = load_groups(b + k * ldb + j * lanes * group<S>);
+    for (int j = 0; j < Columns; ++j) w[j] = load_groups(b + k * ldb + j * lanes * group<P>);
 #pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const auto value = load_group(a + r * row + k * step);
@@ -127,51 +126,51 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const S* __restrict a,
     for (int j = 0; j < Columns; ++j) store(c + r * ldc + j * lanes, sum[r][j]);
 }
 
-template <class S, class C, int Columns>
-CLEAVE_FUSED_TARGET void panel_product(std::int64_t rows, const S* a, std::int64_t row,
-                                       std::int64_t step, const S* b, std::int64_t ldb, C* c,
+template <class P, class C, int Columns>
+CLEAVE_FUSED_TARGET void panel_product(std::int64_t rows, const P* a, std::int64_t row,
+                                       std::int64_t step, const P* b, std::int64_t ldb, C* c,
                                        std::int64_t ldc, std::int64_t depth, bool add) {
-  constexpr int most = Lanes<Arithmetic<S>>::rows;
+  constexpr int most = Lanes<Arithmetic<P>>::rows;
   std::int64_t r = 0;
   for (; r + most <= rows; r += most)
-    tile_product<S, C, most, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, C, most, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
   for (; r + 2 <= rows; r += 2)
-    tile_product<S, C, 2, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, C, 2, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
   if (r < rows)
-    tile_product<S, C, 1, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, C, 1, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
 }
 
 /// c = [c] + a b: [rows, depth groups] x [depth groups, columns], columns a multiple of the lanes.
-template <class S, class C>
-CLEAVE_FUSED_TARGET inline void product(std::int64_t rows, std::int64_t columns, const S* a,
-                                        std::int64_t row, std::int64_t step, const S* b,
+template <class P, class C>
+CLEAVE_FUSED_TARGET inline void product(std::int64_t rows, std::int64_t columns, const P* a,
+                                        std::int64_t row, std::int64_t step, const P* b,
                                         std::int64_t ldb, C* c, std::int64_t ldc,
                                         std::int64_t depth, bool add) {
-  constexpr auto lanes = Lanes<Arithmetic<S>>::count;
+  constexpr auto lanes = Lanes<Arithmetic<P>>::count;
   for (auto left = columns / lanes; left > 0;) {
     const auto take = left == 4 ? 2 : left < 3 ? left : 3;
     if (take == 3)
-      panel_product<S, C, 3>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, C, 3>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     else if (take == 2)
-      panel_product<S, C, 2>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, C, 2>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     else
-      panel_product<S, C, 1>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, C, 1>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     left -= take;
-    b += take * lanes * group<S>;
+    b += take * lanes * group<P>;
     c += take * lanes;
   }
 }
 
 /// Rows [depth, width], `stride` apart, as a product's right side takes them: groups of a column
 /// side by side, [depth / group, width, group], the last filled with zeros.
-template <class S>
+template <class P>
 CLEAVE_FUSED_TARGET void group_rows(std::int64_t depth, std::int64_t width,
-                                    const S* __restrict from, std::int64_t stride,
-                                    S* __restrict to) {
-  constexpr auto lanes = Lanes<Arithmetic<S>>::count;
-  for (std::int64_t k = 0; k < depth; k += group<S>, to += group<S> * width)
+                                    const P* __restrict from, std::int64_t stride,
+                                    P* __restrict to) {
+  constexpr auto lanes = Lanes<Arithmetic<P>>::count;
+  for (std::int64_t k = 0; k < depth; k += group<P>, to += group<P> * width)
     for (std::int64_t i = 0; i < width; i += lanes) {
-      if constexpr (group<S> == 1) {
+      if constexpr (group<P> == 1) {
         store(to + i, load(from + k * stride + i));
       } else {
         auto pairs = widen(from + k * stride + i);

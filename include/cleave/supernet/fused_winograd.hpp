@@ -1,5 +1,5 @@
-// Winograd's transforms for `Fused`, once per instruction set: included by fused_kernels.hpp with its
-// settings, so it has no `#pragma once`. Alone, it stands for all of them.
+// Winograd's transforms for `Fused`, once per instruction set: included by fused_kernels.hpp with
+// its settings, so it has no `#pragma once`. Alone, it stands for all of them.
 #ifndef CLEAVE_FUSED_ISA
 #include <cleave/supernet/fused_isa.hpp>
 #else
@@ -9,26 +9,27 @@ namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
 inline constexpr auto points = Shape::points;
 
 /// Rows of weights [outputs, C] in both orders that products take; see `Task`.
-template <class S>
-CLEAVE_FUSED_TARGET void pack_rows(std::int64_t c, std::int64_t outputs, const S* rows,
-                                   S* by_output, S* by_input) {
+template <class P>
+CLEAVE_FUSED_TARGET void pack_rows(std::int64_t c, std::int64_t outputs, const P* rows,
+                                   P* by_output, P* by_input) {
   if (rows != by_output) group_rows(c, c, rows, c, by_output);
   constexpr std::int64_t side = 16;  // of the blocks that are transposed
-  const auto depth = c / group<S>;
+  const auto depth = c / group<P>;
   for (std::int64_t o = 0; o < c; o += side)
     for (std::int64_t i = 0; i < depth; i += side)
       for (std::int64_t row = i; row < std::min(depth, i + side); ++row)
         for (std::int64_t column = o; column < std::min(c, o + side); ++column) {
-          const auto value = load_group(rows + column * c + row * group<S>);
-          __builtin_memcpy(static_cast<void*>(by_input + (row * outputs + column) * group<S>),
+          const auto value = load_group(rows + column * c + row * group<P>);
+          __builtin_memcpy(static_cast<void*>(by_input + (row * outputs + column) * group<P>),
                            &value, sizeof value);
         }
 }
 
 /// The weights of 3x3 convolution k in Winograd's domain, G g Gᵀ, in both orders; and of 1x1
 /// convolution k.
-template <class T, class S>
-CLEAVE_FUSED_TARGET void pack_three(const Task<T, S>& task, std::int64_t k) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void pack_three(const Task<S, P>& task, std::int64_t k) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto c = task.shape.channels;
   const auto outputs = task.shape.three_outputs();
@@ -52,7 +53,7 @@ CLEAVE_FUSED_TARGET void pack_three(const Task<T, S>& task, std::int64_t k) {
       for (int y = 0; y < 4; ++y) {
         const Vector<T> outer = (rows[y][0] + rows[y][2]) * T(0.5);
         const Vector<T> inner = rows[y][1] * T(0.5);
-        S* to = task.three_rows + ((4 * y * outputs) + k * c + o) * c + i;
+        P* to = task.three_rows + ((4 * y * outputs) + k * c + o) * c + i;
         store(to, rows[y][0]);
         store(to + outputs * c, Vector<T>(outer + inner));
         store(to + 2 * outputs * c, Vector<T>(outer - inner));
@@ -62,19 +63,20 @@ CLEAVE_FUSED_TARGET void pack_three(const Task<T, S>& task, std::int64_t k) {
   for (std::int64_t p = 0; p < points; ++p) {
     const auto at = (p * outputs + k * c) * c;
     pack_rows(c, outputs, task.three_rows + at, task.three_by_output + at,
-              task.three_by_input + p * c * outputs + k * c * group<S>);
+              task.three_by_input + p * c * outputs + k * c * group<P>);
   }
 }
 
-template <class T, class S>
-CLEAVE_FUSED_TARGET void pack_one(const Task<T, S>& task, std::int64_t k) {
+template <class S, class P>
+CLEAVE_FUSED_TARGET void pack_one(const Task<S, P>& task, std::int64_t k) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto c = task.shape.channels;
   const auto at = k * c * c;
   const T* w = task.weights_one[static_cast<std::size_t>(k)];
   for (std::int64_t i = 0; i < c * c; i += lanes) store(task.one_rows + at + i, load(w + i));
   pack_rows(c, task.shape.one_outputs(), task.one_rows + at, task.one_by_output + at,
-            task.one_by_input + k * c * group<S>);
+            task.one_by_input + k * c * group<P>);
 }
 
 /// The gradient of 3x3 convolution k's weights, Gᵀ dU G, from that of the transformed ones, which
@@ -112,14 +114,16 @@ CLEAVE_FUSED_TARGET void unpack_three(const Shape& shape, std::int64_t k, const 
 }
 
 /// relu(x) with its border of zeros, one image.
-template <class T, class S>
-CLEAVE_FUSED_TARGET void rectify(const Shape& shape, const T* __restrict x, S* __restrict to) {
+template <class P>
+CLEAVE_FUSED_TARGET void rectify(const Shape& shape, const Arithmetic<P>* __restrict x,
+                                 P* __restrict to) {
+  using T = Arithmetic<P>;
   constexpr auto lanes = Lanes<T>::count;
   const auto row = shape.padded_width() * shape.channels;
   const auto used = shape.width * shape.channels;
   clear(to, row);
   for (std::int64_t y = 0; y < shape.height; ++y) {
-    S* out = to + (y + 1) * row;
+    P* out = to + (y + 1) * row;
     clear(out, shape.channels);
     out += shape.channels;
     for (std::int64_t i = 0; i < used; i += lanes) {
@@ -132,17 +136,17 @@ CLEAVE_FUSED_TARGET void rectify(const Shape& shape, const T* __restrict x, S* _
 }
 
 /// Bᵀ d B of one row of tiles. from: its four pixel rows in a padded image. to: [points, stride].
-template <class S>
-CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const S* __restrict from,
-                                         S* __restrict to, std::int64_t stride) {
-  using T = Arithmetic<S>;
+template <class P>
+CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const P* __restrict from,
+                                         P* __restrict to, std::int64_t stride) {
+  using T = Arithmetic<P>;
   constexpr auto lanes = Lanes<T>::count;
   const auto c = shape.channels;
   const auto row = shape.padded_width() * c;
   const auto tiles = shape.tile_columns();
   for (std::int64_t t = 0; t < tiles; ++t)
     for (std::int64_t i = 0; i < c; i += lanes) {
-      const S* d = from + 2 * t * c + i;
+      const P* d = from + 2 * t * c + i;
       Vector<T> rows[4][4];
 #pragma GCC unroll 4
       for (int x = 0; x < 4; ++x) {
@@ -155,7 +159,7 @@ CLEAVE_FUSED_TARGET void transform_input(const Shape& shape, const S* __restrict
         rows[2][x] = d2 - d1;
         rows[3][x] = d1 - d3;
       }
-      S* out = to + t * c + i;
+      P* out = to + t * c + i;
 #pragma GCC unroll 4
       for (int y = 0; y < 4; ++y) {
         store(out + (4 * y) * stride, Vector<T>(rows[y][0] - rows[y][2]));
@@ -203,10 +207,11 @@ CLEAVE_FUSED_TARGET void transform_input_back(const Shape& shape, const T* __res
 }
 
 /// Aᵀ m A of one row of tiles into y, pixels outside the image left out. from: [points, stride].
-template <class T, class S>
+template <class S>
 CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_row,
-                                          const T* __restrict from, std::int64_t stride,
+                                          const Arithmetic<S>* __restrict from, std::int64_t stride,
                                           S* __restrict y_image) {
+  using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto outputs = shape.three_outputs();
   const auto pixel = shape.outputs();
@@ -238,10 +243,10 @@ CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_
 }
 
 /// The adjoint of the above: A dy Aᵀ. from: two rows of pixels, [2, 2 * tiles, outputs of y].
-template <class S>
-CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const S* __restrict from,
-                                               S* __restrict to, std::int64_t stride) {
-  using T = Arithmetic<S>;
+template <class P>
+CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const P* __restrict from,
+                                               P* __restrict to, std::int64_t stride) {
+  using T = Arithmetic<P>;
   constexpr auto lanes = Lanes<T>::count;
   const auto outputs = shape.three_outputs();
   const auto pixel = shape.outputs();
@@ -249,8 +254,8 @@ CLEAVE_FUSED_TARGET void transform_output_back(const Shape& shape, const S* __re
   const auto row = 2 * tiles * pixel;
   for (std::int64_t t = 0; t < tiles; ++t)
     for (std::int64_t i = 0; i < outputs; i += lanes) {
-      const S* d = from + 2 * t * pixel + i;
-      S* out = to + t * outputs + i;
+      const P* d = from + 2 * t * pixel + i;
+      P* out = to + t * outputs + i;
       const auto a = load(d), b = load(d + pixel);
       const auto e = load(d + row), f = load(d + row + pixel);
       const Vector<T> left[4] = {a, a + e, a - e, -e};
