@@ -27,10 +27,9 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
                          const c10::intrusive_ptr<Node>& node) {
     context->set_materialize_grads(false);
     context->saved_data["node"] = c10::IValue::make_capsule(node);
-    const auto run = [&](const auto& loops) { return forward_by(loops, context, inputs, *node); };
-    const auto& x = inputs[0];
-    return x.scalar_type() == at::kFloat ? by_loops<Kept>(x.size(1), run)
-                                         : by_loops<double>(x.size(1), run);
+    return by_loops(inputs[0], [&](const auto& loops) {
+      return forward_by(loops, context, inputs, *node);
+    });
   }
 
   static Tensors backward(Context* context, const Tensors& gradients) {
@@ -41,12 +40,9 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
     const auto node = c10::static_intrusive_pointer_cast<Node>(
         context->saved_data["node"].toCapsule());
     const auto saved = context->get_saved_variables();
-    const auto run = [&](const auto& loops) {
+    return by_loops(saved[0], [&](const auto& loops) {
       return backward_by(loops, context, *node, saved, gradients);
-    };
-    const auto& x = saved[0];
-    return x.scalar_type() == at::kFloat ? by_loops<Kept>(x.size(1), run)
-                                         : by_loops<double>(x.size(1), run);
+    });
   }
 
  private:
@@ -71,13 +67,15 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
                          type_of<S>);
   }
 
-  /// run(loops): with products of S where this machine has them, else with products of
-  /// `Arithmetic<S>`.
-  template <class S, class Run>
-  static Tensors by_loops(std::int64_t channels, Run run) {
-    if constexpr (group<S> > 1)
-      if (const auto* loops = kernels_for<S, S>(channels)) return run(*loops);
-    return run(*kernels_for<S, Arithmetic<S>>(channels));
+  /// run(loops) with those for x: floats kept as `Kept`, with products of it where this machine has
+  /// them, else of float.
+  template <class Run>
+  static Tensors by_loops(const at::Tensor& x, Run run) {
+    const auto channels = x.size(1);
+    if (x.scalar_type() == at::kDouble) return run(*kernels_for<double, double>(channels));
+    if constexpr (group<Kept> > 1)
+      if (const auto* loops = kernels_for<Kept, Kept>(channels)) return run(*loops);
+    return run(*kernels_for<Kept, float>(channels));
   }
 
   template <class S, class P>

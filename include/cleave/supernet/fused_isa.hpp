@@ -15,7 +15,6 @@ namespace cleave::supernet::fused {
 template <class S, class P>
 struct Kernels {
   using T = Arithmetic<S>;
-  std::int64_t lanes;  ///< channels must be a multiple
   void (*pack_three)(const Task<S, P>&, std::int64_t k);
   void (*pack_one)(const Task<S, P>&, std::int64_t k);
   void (*unpack_three)(const Shape&, std::int64_t k, const T* const* parts, std::int64_t count,

@@ -262,7 +262,6 @@ CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, st
 
 template <class S, class P>
 inline constexpr Kernels<S, P> kernels{
-    .lanes = Lanes<Arithmetic<S>>::count,
     .pack_three = pack_three<S, P>,
     .pack_one = pack_one<S, P>,
     .unpack_three = unpack_three<Arithmetic<S>>,
