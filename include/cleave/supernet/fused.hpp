@@ -85,7 +85,8 @@ class LeaveNode : public torch::autograd::Function<LeaveNode<Kept>> {
     const auto& x = inputs[0];
     Passes<S, P> passes(loops, node, x);
     const auto& s = passes.shape();
-    const at::Tensor y = borrow<S>(node, {s.batch, s.outputs(), s.height, s.width});
+    const at::Tensor y =
+        borrow<S>(node, {(s.threes + s.ones) * s.batch, s.channels, s.height, s.width});
     const at::Tensor packed =
         borrow<P>(node, {Shape::points * s.three_outputs() + s.one_outputs(), s.channels, 1, 1});
     Tensors sums;

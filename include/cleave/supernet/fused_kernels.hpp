@@ -26,6 +26,8 @@ CLEAVE_FUSED_TARGET void convolve(const Task<S, P>& task, std::int64_t first, st
   P* rectified = reinterpret_cast<P*>(part(count * s.padded_size()));
   P* v = reinterpret_cast<P*>(part(s.block_values(c)));
   T* m = part(s.block_values(s.three_outputs()));
+  T* one_row = part(s.width * s.one_outputs());
+  S* buffer = reinterpret_cast<S*>(scratch);  // of what goes past the caches
   std::fill_n(moments, 2 * s.outputs(), 0.0);
   for (std::int64_t n = 0; n < count; ++n)
     rectify(s, task.x + (first + n) * s.pixels() * c, rectified + n * s.padded_size());
@@ -49,26 +51,26 @@ CLEAVE_FUSED_TARGET void convolve(const Task<S, P>& task, std::int64_t first, st
     for (auto r = begin; r < end; ++r) {
       const auto image = r / s.tile_rows();
       const auto tile_row = r % s.tile_rows();
-      S* y = task.y + (first + image) * s.pixels() * s.outputs();
       if (s.threes > 0)
-        transform_output(s, tile_row, m + (r - begin) * tiles * s.three_outputs(), m_step, y);
+        transform_output(task, first + image, tile_row, m + (r - begin) * tiles * s.three_outputs(),
+                         m_step, buffer, moments);
+      if (s.ones == 0) continue;
       for (auto row = 2 * tile_row; row < std::min(s.height, 2 * tile_row + 2); ++row) {
-        S* out = y + row * s.width * s.outputs();
-        if (s.ones > 0)
-          product(s.width, s.one_outputs(),
-                  rectified + image * s.padded_size() + (row + 1) * wide + c, c, group<P>,
-                  task.one_by_input, s.one_outputs() * group<P>, out + s.three_outputs(),
-                  s.outputs(), c / group<P>, false);
-        add_moments(s, out, moments, moments + s.outputs());
+        product(s.width, s.one_outputs(),
+                rectified + image * s.padded_size() + (row + 1) * wide + c, c, group<P>,
+                task.one_by_input, s.one_outputs() * group<P>, one_row, s.one_outputs(),
+                c / group<P>, false);
+        keep_row(task, first + image, row, one_row, buffer, moments);
       }
     }
   }
+  if (task.streams) streamed();
 }
 
 /// dy of one row of pixels, [width, outputs]: zero where nobody asks.
 template <class S, class P>
-CLEAVE_FUSED_TARGET void output_gradient_row(const Task<S, P>& task, const S* __restrict y,
-                                             std::int64_t at, P* __restrict dy) {
+CLEAVE_FUSED_TARGET void output_gradient_row(const Task<S, P>& task, std::int64_t image,
+                                             std::int64_t row, P* __restrict dy) {
   using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto& s = task.shape;
@@ -76,25 +78,28 @@ CLEAVE_FUSED_TARGET void output_gradient_row(const Task<S, P>& task, const S* __
   const auto outputs = s.outputs();
   for (int e = 0; e < task.edges; ++e) {
     const auto k = static_cast<std::size_t>(e);
-    const T* g = task.gradients[k] ? task.gradients[k] + at : nullptr;
+    const T* g = task.gradients[k]
+                     ? task.gradients[k] + (image * s.height + row) * s.width * c
+                     : nullptr;
     for (const int which : {0, 1}) {
       const auto number = which == 0 ? task.options[k].three : task.options[k].one;
       if (number < 0) continue;
-      const auto start = (which == 0 ? 0 : s.three_outputs()) + number * c;
+      const auto convolution = (which == 0 ? 0 : s.threes) + number;
+      const S* y = task.output(convolution, image, row);
       for (std::int64_t i = 0; i < c; i += lanes) {
-        const auto from = start + i;
+        const auto from = convolution * c + i;
         if (!g) {
           for (std::int64_t x = 0; x < s.width; ++x) store(dy + x * outputs + from, Vector<T>{});
           continue;
         }
-        const S* next = y + s.width * outputs + from;
         const auto scale = load(task.scales + from), slope = load(task.slopes + from);
         const auto mean = load(task.means + from), offset = load(task.offsets + from);
         for (std::int64_t x = 0; x < s.width; ++x) {
-          __builtin_prefetch(next + x * outputs);
+          prefetch(g + x * c + i, s.width * c);
+          prefetch(y + x * c + i, s.width * c);
           store(dy + x * outputs + from,
                 Vector<T>(scale * load(g + x * c + i) +
-                          (slope * (load(y + x * outputs + from) - mean) + offset)));
+                          (slope * (load(y + x * c + i) - mean) + offset)));
         }
       }
     }
@@ -204,8 +209,7 @@ CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, st
         const auto used = row < s.height ? s.width : 0;
         clear(line + used * outputs, (2 * tiles - used) * outputs);
         if (used == 0) continue;
-        const auto pixel = ((first + image) * s.height + row) * s.width;
-        output_gradient_row(task, task.y + pixel * outputs, pixel * c, line);
+        output_gradient_row(task, first + image, row, line);
         if (s.ones == 0) continue;
         const auto inside = image * s.padded_size() + (row + 1) * wide + c;
         const P* d = line + s.three_outputs();

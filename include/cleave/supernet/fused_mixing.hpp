@@ -7,34 +7,58 @@
 
 namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
 
-/// Adds the sums and sums of squares over one row of pixels; [outputs] each, in double.
+/// Outputs of convolutions on their way to y, and their sums and sums of squares; one vector of
+/// channels.
 template <class S>
-CLEAVE_FUSED_TARGET void add_moments(const Shape& shape, const S* __restrict y,
-                                     double* __restrict sums, double* __restrict squares) {
+struct Moments {
+  using T = Arithmetic<S>;
+  Vector<T> sum[2] = {}, square[2] = {};
+
+  /// Pixel number `parity` of two.
+  CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void keep(int parity, S* to, const Vector<T>& value) {
+    const auto v = kept<S>(value);
+    sum[parity] += v;
+    square[parity] += v * v;
+    store(to, value);
+  }
+  /// sums, squares: of these channels.
+  CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_to(double* sums, double* squares) const {
+    const Vector<T> all = sum[0] + sum[1], all_squares = square[0] + square[1];
+    for (std::int64_t l = 0; l < Lanes<T>::count; ++l) {
+      sums[l] += static_cast<double>(all[l]);
+      squares[l] += static_cast<double>(all_squares[l]);
+    }
+  }
+};
+
+/// Keeps one row of pixels of the 1x1 convolutions' outputs, from: [width, ones * C]. Adds to
+/// `moments` [2, outputs]. buffer: [width, C].
+template <class S, class P>
+CLEAVE_FUSED_TARGET void keep_row(const Task<S, P>& task, std::int64_t image, std::int64_t row,
+                                  const Arithmetic<S>* __restrict from, S* __restrict buffer,
+                                  double* __restrict moments) {
   using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
-  const auto pixel = shape.outputs();
-  for (std::int64_t i = 0; i < pixel; i += lanes) {
-    Vector<T> sum[2] = {}, square[2] = {};
-    std::int64_t x = 0;
-    for (; x + 2 <= shape.width; x += 2)
-#pragma GCC unroll 2
-      for (int k = 0; k < 2; ++k) {
-        const auto v = load(y + (x + k) * pixel + i);
-        sum[k] += v;
-        square[k] += v * v;
+  const auto& s = task.shape;
+  const auto c = s.channels;
+  const auto width = s.width;
+  const auto pixel = s.one_outputs();
+  for (std::int64_t k = 0; k < s.ones; ++k) {
+    S* const y = task.output(s.threes + k, image, row);
+    S* const to = task.streams ? buffer : y;
+    for (std::int64_t i = 0; i < c; i += lanes) {
+      Moments<S> found;
+      const T* values = from + k * c + i;
+      std::int64_t x = 0;
+      for (; x + 2 <= width; x += 2) {
+        found.keep(0, to + x * c + i, load(values + x * pixel));
+        found.keep(1, to + (x + 1) * c + i, load(values + (x + 1) * pixel));
       }
-    if (x < shape.width) {
-      const auto v = load(y + x * pixel + i);
-      sum[0] += v;
-      square[0] += v * v;
+      if (x < width) found.keep(0, to + x * c + i, load(values + x * pixel));
+      const auto at = s.three_outputs() + k * c + i;
+      found.add_to(moments + at, moments + s.outputs() + at);
     }
-    sum[0] += sum[1];
-    square[0] += square[1];
-    for (std::int64_t l = 0; l < lanes; ++l) {
-      sums[i + l] += static_cast<double>(sum[0][l]);
-      squares[i + l] += static_cast<double>(square[0][l]);
-    }
+    if (task.streams) stream(width * c, buffer, y);
   }
 }
 
@@ -101,7 +125,7 @@ CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<S>& given,
   const auto sources = given;
   const auto c = shape.channels;
   const auto width = shape.width;
-  const auto step = shape.outputs();
+  const auto row = width * c;
   for (std::int64_t i = 0; i < c; i += lanes) {
     Vector<T> scale[Outputs + 1], weight[Images + 1];
     const S* output[Outputs + 1];
@@ -121,14 +145,15 @@ CLEAVE_FUSED_TARGET void mix_row(const Shape& shape, const Sources<S>& given,
       T* out = sum + x * c + i;
       Vector<T> value = constant;
       if (add) value += load(out);
+      prefetch(out, row);
 #pragma GCC unroll 2
       for (int k = 0; k < Outputs; ++k) {
-        __builtin_prefetch(output[k] + (x + width) * step);
-        value += scale[k] * load(output[k] + x * step);
+        prefetch(output[k] + x * c, row);
+        value += scale[k] * load(output[k] + x * c);
       }
 #pragma GCC unroll 2
       for (int k = 0; k < Images; ++k) {
-        __builtin_prefetch(image[k] + (x + width) * c);
+        prefetch(image[k] + x * c, row);
         value += weight[k] * load(image[k] + x * c);
       }
       store(out, value);
@@ -145,7 +170,7 @@ CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<S>& given,
   const auto sources = given;
   const auto c = shape.channels;
   const auto width = shape.width;
-  const auto step = shape.outputs();
+  const auto row = width * c;
   for (std::int64_t i = 0; i < c; i += lanes) {
     Vector<T> sum = {}, outputs[Outputs + 1] = {}, images[Images + 1] = {};
     const S* output[Outputs + 1];
@@ -155,15 +180,16 @@ CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<S>& given,
 #pragma GCC unroll 2
     for (std::size_t k = 0; k < Images; ++k) image[k] = sources.image[k] + i;
     for (std::int64_t x = 0; x < width; ++x) {
+      prefetch(g + x * c + i, row);
       const auto value = load(g + x * c + i);
 #pragma GCC unroll 2
       for (int k = 0; k < Outputs; ++k) {
-        __builtin_prefetch(output[k] + (x + width) * step);
-        outputs[k] += value * load(output[k] + x * step);
+        prefetch(output[k] + x * c, row);
+        outputs[k] += value * load(output[k] + x * c);
       }
 #pragma GCC unroll 2
       for (int k = 0; k < Images; ++k) {
-        __builtin_prefetch(image[k] + (x + width) * c);
+        prefetch(image[k] + x * c, row);
         images[k] += value * load(image[k] + x * c);
       }
       sum += value;
@@ -180,21 +206,22 @@ CLEAVE_FUSED_TARGET void reduce_row(const Shape& shape, const Sources<S>& given,
   }
 }
 
-/// What edge e is made of, row `row` of an image. x and pooled: null to leave them out.
+/// What edge e is made of in one row of an image. x and pooled: null to leave them out.
 template <class S, class P>
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Sources<S> sources_of(const Task<S, P>& task, int e,
-                                                              const S* y_row,
+                                                              std::int64_t image, std::int64_t row,
                                                               const Arithmetic<S>* x_row,
                                                               const Arithmetic<S>* pooled) {
   const auto& s = task.shape;
   const auto k = static_cast<std::size_t>(e);
   const auto& options = task.options[k];
   Sources<S> sources;
-  const auto convolution = [&](std::int64_t at, std::int64_t slot) {
-    sources.add(y_row + at, task.scales ? task.scales + at : nullptr, slot);
+  const auto convolution = [&](std::int64_t number, std::int64_t slot) {
+    sources.add(task.output(number, image, row),
+                task.scales ? task.scales + number * s.channels : nullptr, slot);
   };
-  if (options.three >= 0) convolution(options.three * s.channels, 1);
-  if (options.one >= 0) convolution(s.three_outputs() + options.one * s.channels, 2);
+  if (options.three >= 0) convolution(options.three, 1);
+  if (options.one >= 0) convolution(s.threes + options.one, 2);
   if (options.skip && x_row) sources.add(x_row, task.skip_weights[k], 3);
   if (options.pool && pooled) sources.add(pooled, task.pool_weights[k], 4);
   return sources;
@@ -225,8 +252,7 @@ CLEAVE_FUSED_TARGET void mix(const Task<S, P>& task, std::int64_t image, Arithme
     if (pools) pool_row(s, task.x + at, row > 0, row + 1 < s.height, pooled + line, pooled, true);
     for (int e = 0; e < task.edges; ++e) {
       const auto k = static_cast<std::size_t>(e);
-      const auto sources = sources_of(
-          task, e, task.y + (image * s.height + row) * s.width * s.outputs(), task.x + at, pooled);
+      const auto sources = sources_of(task, e, image, row, task.x + at, pooled);
       T* sum = task.sums[k] + at;
       runs[sources.outputs][sources.images](s, sources, task.biases[k], task.add[k], sum);
     }
@@ -252,9 +278,8 @@ CLEAVE_FUSED_TARGET void reduce(const Task<S, P>& task, std::int64_t image, Arit
     for (int e = 0; e < task.edges; ++e) {
       const auto k = static_cast<std::size_t>(e);
       if (!task.gradients[k]) continue;
-      const auto sources =
-          sources_of(task, e, task.y + (image * s.height + row) * s.width * s.outputs(),
-                     task.with_alpha ? task.x + at : nullptr, pools ? pooled : nullptr);
+      const auto sources = sources_of(task, e, image, row, task.with_alpha ? task.x + at : nullptr,
+                                      pools ? pooled : nullptr);
       if (sources.outputs + sources.images == 0) continue;
       runs[sources.outputs][sources.images](s, sources, task.gradients[k] + at,
                                             reduced + e * 5 * s.channels);

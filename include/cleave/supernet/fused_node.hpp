@@ -39,8 +39,8 @@ struct EdgeOptions {
 
 /// Sizes of a node, of the convolutions that leave it, and how its images are cut into work.
 ///
-/// A pixel of the convolutions' output y has `outputs()` values: the 3x3 convolutions' channels,
-/// edge by edge, then the 1x1s'. 3x3 convolutions work on tiles of 2x2 pixels.
+/// Convolutions are numbered, and so are their outputs' channels, `outputs()` in all: the 3x3s,
+/// edge by edge, then the 1x1s. 3x3 convolutions work on tiles of 2x2 pixels.
 struct Shape {
   std::int64_t batch = 0;
   std::int64_t height = 0;
@@ -82,7 +82,8 @@ struct Shape {
   }
   /// Values of scratch memory that a pass over `images` images needs, forward and backward.
   [[nodiscard]] std::int64_t forward_scratch(std::int64_t images) const {
-    return images * padded_size() + block_values(channels) + block_values(three_outputs());
+    return images * padded_size() + block_values(channels) + block_values(three_outputs()) +
+           width * (one_outputs() + 2 * channels);
   }
   [[nodiscard]] std::int64_t backward_scratch(std::int64_t images) const {
     const auto spread = (height + 2) * (width + 2) * channels;
@@ -102,8 +103,9 @@ struct Shape {
 };
 
 /// What the passes over a node read and write. Tensors are [B, H, W, C] in memory. The
-/// convolutions' outputs are kept as S from the forward pass to the backward one; products take
-/// their numbers as P, which is S where the machine multiplies S and `Arithmetic<S>` elsewhere.
+/// convolutions' outputs y, one such tensor each, are kept as S from the forward pass to the
+/// backward one; products take their numbers as P, which is S where the machine multiplies S and
+/// `Arithmetic<S>` elsewhere.
 template <class S, class P>
 struct Task {
   using T = Arithmetic<S>;
@@ -114,7 +116,8 @@ struct Task {
   std::array<EdgeOptions, max_edges> options{};
 
   const T* x = nullptr;
-  S* y = nullptr;  ///< [B, H, W, outputs]
+  S* y = nullptr;        ///< [convolutions, B, H, W, C]
+  bool streams = false;  ///< y is written past the caches, since it would not stay in them
 
   // Transformed weights, in groups along a product's depth; see `pack_three`.
   std::array<const T*, max_edges> weights_three{};  ///< [C, 3, 3, C]: out, kernel, in
@@ -142,6 +145,12 @@ struct Task {
   bool with_alpha = false;                      ///< the sums that alpha's gradient needs
   bool with_weights = false;
   T* dx = nullptr;  ///< null when nobody asks
+
+  /// The output of convolution `number`, from row `row` of image `image` on.
+  [[nodiscard]] S* output(std::int64_t number, std::int64_t image, std::int64_t row) const {
+    return y +
+           ((number * shape.batch + image) * shape.height + row) * shape.width * shape.channels;
+  }
 };
 
 }  // namespace cleave::supernet::fused

@@ -58,13 +58,14 @@ class Passes {
 
   [[nodiscard]] const Shape& shape() const noexcept { return task_.shape; }
 
-  /// Adds to or fills `sums`; y [B, H, W, outputs] and the packed weights are kept for backward.
+  /// Adds to or fills `sums`; y (see `Task`) and the packed weights are kept for backward.
   void forward(at::TensorList inputs, const T* table, S* y, P* packed,
                const std::vector<at::Tensor>& sums, std::vector<double>& means,
                std::vector<double>& deviations) {
     const auto& s = shape();
     const auto c = s.channels;
     task_.y = y;
+    task_.streams = count(s.batch * s.pixels() * s.outputs()) * sizeof(S) > streamed_bytes;
     const auto threes = Shape::points * s.three_outputs() * c;
     const auto packing = threes + s.one_outputs() * c;
     const auto pack = lease<P>(packing * group<P>);
@@ -179,6 +180,9 @@ class Passes {
  private:
   using Space = space::NasBench201;
 
+  /// Convolutions' outputs of more bytes than this have left the caches before they are mixed.
+  static constexpr std::size_t streamed_bytes = std::size_t{4} << 20;
+
   static std::size_t index(int k) { return static_cast<std::size_t>(k); }
   static std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
 
@@ -287,7 +291,8 @@ class Passes {
     parallel(pieces, s.backward_scratch(unit_), [&](std::int64_t piece, T* scratch) {
       T* d_three = sums.template as<T>() + piece * each;
       std::fill_n(d_three, each, T(0));
-      for (auto u = units_ * piece / pieces; u < units_ * (piece + 1) / pieces; ++u) {
+      // From the last to the first: `reduce` left the last images in the cache.
+      for (auto u = units_ * (piece + 1) / pieces; u-- > units_ * piece / pieces;) {
         const auto first = u * unit_;
         kernels_.backward(task_, first, std::min(unit_, s.batch - first), scratch, d_three,
                           d_three + threes);

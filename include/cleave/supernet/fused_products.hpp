@@ -59,6 +59,57 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void store(S* p, const Vector<Arithmetic
   }
 }
 
+/// v as it is read again after a store.
+template <class S>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<Arithmetic<S>> kept(const Vector<Arithmetic<S>>& v) {
+  if constexpr (std::is_same_v<S, BFloat16>) {
+    const auto rounded = round(v);
+    return load(reinterpret_cast<const BFloat16*>(&rounded));
+  } else {
+    return v;
+  }
+}
+
+/// Copies past the caches, which spares reading what is replaced. Whole cache lines one after the
+/// other: pieces of lines would be written one by one. to: aligned like a vector.
+template <class S>
+CLEAVE_FUSED_TARGET void stream(std::int64_t count, const S* __restrict from, S* __restrict to) {
+  using Bytes =
+      std::conditional_t<std::is_same_v<S, BFloat16>, Halves, Vector<Arithmetic<S>>>;
+  for (std::int64_t i = 0; i < count; i += Lanes<Arithmetic<S>>::count) {
+    Bytes v;
+    __builtin_memcpy(&v, from + i, sizeof v);
+#if defined(__x86_64__)
+    void* const line = to + i;
+    if constexpr (sizeof v == 64)
+      _mm512_stream_si512(static_cast<__m512i*>(line), reinterpret_cast<__m512i>(v));
+    else if constexpr (sizeof v == 32)
+      _mm256_stream_si256(static_cast<__m256i*>(line), reinterpret_cast<__m256i>(v));
+    else if constexpr (sizeof v == 16)
+      _mm_stream_si128(static_cast<__m128i*>(line), reinterpret_cast<__m128i>(v));
+    else
+      _mm_stream_si64(static_cast<long long*>(line), reinterpret_cast<long long>(v));
+#else
+    __builtin_memcpy(to + i, &v, sizeof v);
+#endif
+  }
+}
+/// After the last of these copies, before others read.
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void streamed() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+/// What lies one and two rows further on, into the second-level cache: the first waits for some
+/// twenty lines at a time, which is half of what the memory delivers to one core. Twice, since a
+/// processor with much to do forgets such requests.
+template <class S>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void prefetch(const S* p, std::int64_t row) {
+  __builtin_prefetch(p + row, 0, 2);
+  __builtin_prefetch(p + 2 * row, 0, 2);
+}
+
 template <class S>
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void clear(S* p, std::int64_t count) {
   __builtin_memset(static_cast<void*>(p), 0, static_cast<std::size_t>(count) * sizeof(S));

@@ -206,39 +206,52 @@ CLEAVE_FUSED_TARGET void transform_input_back(const Shape& shape, const T* __res
     }
 }
 
-/// Aᵀ m A of one row of tiles into y, pixels outside the image left out. from: [points, stride].
-template <class S>
-CLEAVE_FUSED_TARGET void transform_output(const Shape& shape, std::int64_t tile_row,
+/// Aᵀ m A of one row of tiles, kept as the 3x3 convolutions' outputs, pixels outside the image left
+/// out. from: [points, stride]. Adds to `moments` [2, outputs]. buffer: [2, width, C].
+template <class S, class P>
+CLEAVE_FUSED_TARGET void transform_output(const Task<S, P>& task, std::int64_t image,
+                                          std::int64_t tile_row,
                                           const Arithmetic<S>* __restrict from, std::int64_t stride,
-                                          S* __restrict y_image) {
+                                          S* __restrict buffer, double* __restrict moments) {
   using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
-  const auto outputs = shape.three_outputs();
-  const auto pixel = shape.outputs();
-  const auto row = shape.width * pixel;
-  const bool lower = 2 * tile_row + 1 < shape.height;
-  const auto tiles = shape.tile_columns();
-  for (std::int64_t t = 0; t < tiles; ++t) {
-    const bool right = 2 * t + 1 < shape.width;
-    S* out = y_image + 2 * tile_row * row + 2 * t * pixel;
-    for (std::int64_t i = 0; i < outputs; i += lanes) {
-      const T* m = from + t * outputs + i;
-      Vector<T> rows[2][4];
+  const auto& s = task.shape;
+  const auto c = s.channels;
+  const auto width = s.width;
+  const auto outputs = s.three_outputs();
+  const bool lower = 2 * tile_row + 1 < s.height;
+  const auto tiles = s.tile_columns();
+  for (std::int64_t k = 0; k < s.threes; ++k) {
+    S* const rows_of_y = task.output(k, image, 2 * tile_row);
+    S* const to = task.streams ? buffer : rows_of_y;
+    for (std::int64_t i = 0; i < c; i += lanes) {
+      Moments<S> found;
+      const auto at = k * c + i;
+      S* out = to + i;
+      const T* m = from + at;
+      for (std::int64_t t = 0; t < tiles; ++t, m += outputs, out += 2 * c) {
+        const bool right = 2 * t + 1 < width;
+        Vector<T> rows[2][4];
 #pragma GCC unroll 4
-      for (int x = 0; x < 4; ++x) {
-        const auto m0 = load(m + x * stride);
-        const auto m1 = load(m + (4 + x) * stride);
-        const auto m2 = load(m + (8 + x) * stride);
-        const auto m3 = load(m + (12 + x) * stride);
-        rows[0][x] = m0 + m1 + m2;
-        rows[1][x] = m1 - m2 - m3;
+        for (int x = 0; x < 4; ++x) {
+          const auto m0 = load(m + x * stride);
+          const auto m1 = load(m + (4 + x) * stride);
+          const auto m2 = load(m + (8 + x) * stride);
+          const auto m3 = load(m + (12 + x) * stride);
+          rows[0][x] = m0 + m1 + m2;
+          rows[1][x] = m1 - m2 - m3;
+        }
+#pragma GCC unroll 2
+        for (int y = 0; y < 2; ++y) {
+          if (y == 1 && !lower) break;
+          const auto& v = rows[y];
+          found.keep(0, out + y * width * c, Vector<T>(v[0] + v[1] + v[2]));
+          if (right) found.keep(1, out + (y * width + 1) * c, Vector<T>(v[1] - v[2] - v[3]));
+        }
       }
-      store(out + i, Vector<T>(rows[0][0] + rows[0][1] + rows[0][2]));
-      if (right) store(out + pixel + i, Vector<T>(rows[0][1] - rows[0][2] - rows[0][3]));
-      if (!lower) continue;
-      store(out + row + i, Vector<T>(rows[1][0] + rows[1][1] + rows[1][2]));
-      if (right) store(out + row + pixel + i, Vector<T>(rows[1][1] - rows[1][2] - rows[1][3]));
+      found.add_to(moments + at, moments + s.outputs() + at);
     }
+    if (task.streams) stream((lower ? 2 : 1) * width * c, buffer, rows_of_y);
   }
 }
 
