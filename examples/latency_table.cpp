@@ -7,7 +7,6 @@
 
 #include "support/command_line.hpp"
 #include "support/device_argument.hpp"
-#include "support/keep_memory.hpp"
 #include "support/mobile_shape.hpp"
 #include "support/program.hpp"
 
@@ -96,7 +95,6 @@ int main(int argc, char** argv) {
   line.option("--out", o.out, "the table, JSON");
   line.parse(argc, argv);
   return example::exit_code_of("latency_table", o.out, [&] {
-    example::keep_memory();
     if (o.threads > 0) at::set_num_threads(o.threads);
     if (o.space == "ofa")
       work<cleave::space::Ofa>(

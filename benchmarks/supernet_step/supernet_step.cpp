@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "../../examples/support/keep_memory.hpp"
 #include "scenes.hpp"
 
 namespace {
@@ -69,6 +70,7 @@ void time_convolutions(const Size& size, const std::string& what, int inputs, in
 }  // namespace
 
 int main(int argc, char** argv) {
+  example::keep_memory();  // as the example programs do
   for (const auto* size : {&full, &digits}) {
     time_mixer<PublicCode>(*size, "public_code", at::MemoryFormat::Contiguous);
     time_mixer<supernet::Composed>(*size, "composed", at::MemoryFormat::Contiguous);

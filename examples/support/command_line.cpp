@@ -10,6 +10,8 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "keep_memory.hpp"
+
 namespace example {
 
 struct CommandLine::Impl {
@@ -56,7 +58,9 @@ std::string key_of(const std::string& name) {
 
 }  // namespace
 
-CommandLine::CommandLine(const std::string& title) : impl_(new Impl{CLI::App(title)}) {}
+CommandLine::CommandLine(const std::string& title) : impl_(new Impl{CLI::App(title)}) {
+  keep_memory();
+}
 CommandLine::~CommandLine() = default;
 
 template <class T>

@@ -34,7 +34,7 @@ template <class Number>
 /// a third of LibTorch's headers, so the programs do it once for all of them.
 class CommandLine {
  public:
-  /// title: the first line of --help.
+  /// title: the first line of --help. Has the program keep its memory (keep_memory.hpp).
   explicit CommandLine(const std::string& title);
   ~CommandLine();
   CommandLine(const CommandLine&) = delete;

@@ -15,7 +15,6 @@
 
 #include "any_data.hpp"
 #include "device_argument.hpp"
-#include "keep_memory.hpp"
 #include "mobile_shape.hpp"
 #include "presets.hpp"
 #include "program.hpp"
@@ -105,7 +104,6 @@ class MobileProgram {
         directory(options.out),
         name_(std::move(name)),
         progress_(options.quiet) {
-    keep_memory();
     if (o.threads > 0) at::set_num_threads(o.threads);
     if (o.groups.size() != o.split_epochs.size())
       throw cleave::ValueError(fmt::format("--groups has {} numbers, --split-epochs {}",
