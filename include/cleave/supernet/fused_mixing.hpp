@@ -16,10 +16,10 @@ struct Moments {
 
   /// Pixel number `parity` of two.
   CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void keep(int parity, S* to, const Vector<T>& value) {
-    const auto v = kept<S>(value);
+    store(to, value);
+    const auto v = load(to);  // what is kept is what the statistics are of
     sum[parity] += v;
     square[parity] += v * v;
-    store(to, value);
   }
   /// sums, squares: of these channels.
   CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_to(double* sums, double* squares) const {

@@ -59,17 +59,6 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void store(S* p, const Vector<Arithmetic
   }
 }
 
-/// v as it is read again after a store.
-template <class S>
-CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE Vector<Arithmetic<S>> kept(const Vector<Arithmetic<S>>& v) {
-  if constexpr (std::is_same_v<S, BFloat16>) {
-    const auto rounded = round(v);
-    return load(reinterpret_cast<const BFloat16*>(&rounded));
-  } else {
-    return v;
-  }
-}
-
 /// Copies past the caches, which spares reading what is replaced. Whole cache lines one after the
 /// other: pieces of lines would be written one by one. to: aligned like a vector.
 template <class S>
@@ -147,10 +136,11 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void add_product(Vector<float>& sum, std
 
 /// A register tile of c = [c] + a b, `depth` groups deep. Group (r, k) of a begins at
 /// a[r * row + k * step], those of b at b[k * ldb].
-template <class P, class C, int Rows, int Columns>
+template <class P, int Rows, int Columns>
 CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const P* __restrict a, std::int64_t row,
                                                           std::int64_t step, const P* __restrict b,
-                                                          std::int64_t ldb, C* __restrict c,
+                                                          std::int64_t ldb,
+                                                          Arithmetic<P>* __restrict c,
                                                           std::int64_t ldc, std::int64_t depth,
                                                           bool add) {
   using T = Arithmetic<P>;
@@ -177,35 +167,36 @@ CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void tile_product(const P* __restrict a,
     for (int j = 0; j < Columns; ++j) store(c + r * ldc + j * lanes, sum[r][j]);
 }
 
-template <class P, class C, int Columns>
+template <class P, int Columns>
 CLEAVE_FUSED_TARGET void panel_product(std::int64_t rows, const P* a, std::int64_t row,
-                                       std::int64_t step, const P* b, std::int64_t ldb, C* c,
-                                       std::int64_t ldc, std::int64_t depth, bool add) {
+                                       std::int64_t step, const P* b, std::int64_t ldb,
+                                       Arithmetic<P>* c, std::int64_t ldc, std::int64_t depth,
+                                       bool add) {
   constexpr int most = Lanes<Arithmetic<P>>::rows;
   std::int64_t r = 0;
   for (; r + most <= rows; r += most)
-    tile_product<P, C, most, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, most, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
   for (; r + 2 <= rows; r += 2)
-    tile_product<P, C, 2, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, 2, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
   if (r < rows)
-    tile_product<P, C, 1, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
+    tile_product<P, 1, Columns>(a + r * row, row, step, b, ldb, c + r * ldc, ldc, depth, add);
 }
 
 /// c = [c] + a b: [rows, depth groups] x [depth groups, columns], columns a multiple of the lanes.
-template <class P, class C>
+template <class P>
 CLEAVE_FUSED_TARGET inline void product(std::int64_t rows, std::int64_t columns, const P* a,
                                         std::int64_t row, std::int64_t step, const P* b,
-                                        std::int64_t ldb, C* c, std::int64_t ldc,
+                                        std::int64_t ldb, Arithmetic<P>* c, std::int64_t ldc,
                                         std::int64_t depth, bool add) {
   constexpr auto lanes = Lanes<Arithmetic<P>>::count;
   for (auto left = columns / lanes; left > 0;) {
     const auto take = left == 4 ? 2 : left < 3 ? left : 3;
     if (take == 3)
-      panel_product<P, C, 3>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, 3>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     else if (take == 2)
-      panel_product<P, C, 2>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, 2>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     else
-      panel_product<P, C, 1>(rows, a, row, step, b, ldb, c, ldc, depth, add);
+      panel_product<P, 1>(rows, a, row, step, b, ldb, c, ldc, depth, add);
     left -= take;
     b += take * lanes * group<P>;
     c += take * lanes;
