@@ -1,4 +1,4 @@
-// expect: supernet::FusedIn keeps numbers as float or at::BFloat16
+// expect: supernet::FusedIn keeps numbers as float, double or at::BFloat16
 // needs: torch
 #include <cleave/supernet/nasbench201.hpp>
 

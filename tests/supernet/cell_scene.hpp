@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "fused_by_type.hpp"
+
 namespace cleave::testing {
 
 using Space = space::NasBench201;
 using supernet::Composed;
-using supernet::Fused;
+using Fused = FusedByType;
 
 inline at::Tensor random(at::IntArrayRef shape, std::uint64_t seed) {
   auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);

@@ -3,9 +3,11 @@
 #include <string>
 #include <vector>
 
+#include "fused_by_type.hpp"
+
 using namespace cleave;
 using Space = space::NasBench201;
-using Net = supernet::NasBench201<>;
+using Net = supernet::NasBench201<testing::FusedByType>;
 
 namespace {
 

@@ -9,12 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "fused_by_type.hpp"
+
 // Numbers of the public code (nasbench201.pt and .json). Sizes come from the files, so the same
 // tests run on another set of numbers named by CLEAVE_FIXTURES.
 
 using namespace cleave;
 using Space = space::NasBench201;
-using Net = supernet::NasBench201<>;
+using Net = supernet::NasBench201<testing::FusedByType>;
 using namespace cleave::testing;
 
 namespace {

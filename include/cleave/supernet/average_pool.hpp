@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cleave/torch.hpp>
+#include <cleave/supernet/custom_function.hpp>
 #include <cstdint>
 
 namespace cleave::supernet {
@@ -8,17 +8,16 @@ namespace cleave::supernet {
 /// 3x3 average, stride 1, same size, padding not counted (NAS-Bench-201's and DARTS' rule), as
 /// separable sums of whole tensors times 1 / count; its backward is the same sums. LibTorch's own
 /// pooling on the CPU costs more than a 16-channel 3x3 convolution (docs/performance.md).
-class AveragePool3x3 : public torch::autograd::Function<AveragePool3x3> {
+class AveragePool3x3 final : public CustomFunction {
  public:
-  /// x: [B, C, H, W] -> [B, C, H, W].
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x) {
-    const auto share = reciprocal_counts(x);
-    context->save_for_backward({share});
-    return sums(x).mul_(share);
+  /// [x] -> [pooled], both [B, C, H, W].
+  Tensors forward(Context& context, at::TensorList inputs) override {
+    const auto share = reciprocal_counts(inputs[0]);
+    context.save_for_backward({share});
+    return {sums(inputs[0]).mul_(share)};
   }
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list gradients) {
-    return {sums(gradients[0].mul(context->get_saved_variables()[0]))};
+  Tensors backward(Context& context, const Tensors& gradients) override {
+    return {sums(gradients[0].mul(context.get_saved_variables()[0]))};
   }
 
  private:
@@ -43,7 +42,7 @@ class AveragePool3x3 : public torch::autograd::Function<AveragePool3x3> {
 
 /// The pooling above; other strides go to LibTorch.
 [[nodiscard]] inline at::Tensor average_pool_3x3(const at::Tensor& x, std::int64_t stride = 1) {
-  if (stride == 1) return AveragePool3x3::apply(x);
+  if (stride == 1) return CustomFunction::apply(c10::make_intrusive<AveragePool3x3>(), {x})[0];
   return at::avg_pool2d(x, 3, stride, 1, /*ceil_mode=*/false, /*count_include_pad=*/false);
 }
 

@@ -86,8 +86,7 @@ namespace cleave::supernet::fused {
 
 /// The widest loops this machine has whose vectors the channels fill; null when even the narrowest
 /// do not fit (an odd number of channels), and for products of pairs where no instruction is for
-/// them. Double, which is for checking, has the narrowest only: each more would cost every program
-/// that includes this a second to compile.
+/// them. Double, which is for checking, has the narrowest only.
 template <class S, class P>
 [[nodiscard]] inline const Kernels<S, P>* kernels_for(std::int64_t channels) {
 #if defined(__x86_64__)

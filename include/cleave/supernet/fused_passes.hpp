@@ -16,7 +16,7 @@ namespace cleave::supernet::fused {
 
 /// What leaves one node: which options on which edges, and where their parts stand among the
 /// function's inputs [x, sums that exist, convolutions' weights, table].
-struct Node : torch::CustomClassHolder {
+struct Node {
   struct Edge {
     EdgeOptions options;
     std::int64_t row = 0;  ///< its first entry in the table of the mixture's weights

@@ -130,6 +130,7 @@ class NasBench201 {
 };
 
 static_assert(MixtureSupernet<NasBench201<>>);
+static_assert(MixtureSupernet<NasBench201<FusedDouble>>);
 static_assert(MixtureSupernet<NasBench201<FusedBFloat16>>);
 
 }  // namespace cleave::supernet
