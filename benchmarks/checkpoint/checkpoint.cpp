@@ -30,7 +30,7 @@ Run& run() {
     const Search search(settings);
     const auto list = cleave::settings_of(search, cleave::data::digits());
     auto state = search.start();
-    state.live.emplace(0, search.fresh_node(state.result.tree, 0));
+    state.live.emplace(0, search.plan().fresh_node(state.result.tree, 0));
     return Run{search, list, std::move(state)};
   }();
   return run;
@@ -38,7 +38,7 @@ Run& run() {
 
 void save(benchmark::State& timing) {
   auto& [search, settings, state] = run();
-  for (auto _ : timing) cleave::save_checkpoint<Search>("benchmark-checkpoint", settings, state);
+  for (auto _ : timing) cleave::save_checkpoint("benchmark-checkpoint", settings, state);
   timing.counters["bytes"] = static_cast<double>(std::filesystem::file_size("benchmark-checkpoint"));
   timing.counters["of state"] = timing.counters["bytes"] /
       static_cast<double>(2 * state.live.at(0).net.arena().values().nbytes());
@@ -47,9 +47,9 @@ BENCHMARK(save)->Unit(benchmark::kMillisecond);
 
 void load(benchmark::State& timing) {
   auto& [search, settings, state] = run();
-  cleave::save_checkpoint<Search>("benchmark-checkpoint", settings, state);
+  cleave::save_checkpoint("benchmark-checkpoint", settings, state);
   for (auto _ : timing)
-    benchmark::DoNotOptimize(cleave::load_checkpoint("benchmark-checkpoint", search, settings));
+    benchmark::DoNotOptimize(cleave::load_checkpoint("benchmark-checkpoint", search.plan(), settings));
   std::filesystem::remove("benchmark-checkpoint");
 }
 BENCHMARK(load)->Unit(benchmark::kMillisecond);

@@ -110,7 +110,7 @@ class Resumable {
         every_(options.every),
         state_(search.start()) {
     if (std::filesystem::exists(path_))
-      state_ = cleave::load_checkpoint(path_, search_, settings_, options.may_change);
+      state_ = cleave::load_checkpoint(path_, search_.plan(), settings_, options.may_change);
   }
 
   /// Runs to the end, from wherever the state is; retraining may see other augmentation.
@@ -118,7 +118,7 @@ class Resumable {
   void run(const Data& data, const Data& retraining_data, cleave::RunControl control) {
     keep_saving(
         every_, std::move(control),
-        [this] { cleave::save_checkpoint<Search>(path_, settings_, state_); },
+        [this] { cleave::save_checkpoint(path_, settings_, state_); },
         [&](const cleave::RunControl& saving) {
           search_.run(data, saving, state_);
           search_.retrain(retraining_data, saving, state_);

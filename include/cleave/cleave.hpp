@@ -75,6 +75,8 @@
 #include <cleave/engine/retrain.hpp>
 #include <cleave/engine/run_state.hpp>
 #include <cleave/engine/schedule.hpp>
+#include <cleave/engine/search_plan.hpp>
+#include <cleave/engine/search_run.hpp>
 #include <cleave/engine/search_settings.hpp>
 #include <cleave/engine/stage_clock.hpp>
 #include <cleave/engine/step_runner.hpp>
@@ -133,6 +135,7 @@
 #include <cleave/supernet/check_positive.hpp>
 #include <cleave/supernet/composed.hpp>
 #include <cleave/supernet/concept.hpp>
+#include <cleave/supernet/custom_function.hpp>
 #include <cleave/supernet/darts.hpp>
 #include <cleave/supernet/darts_cell.hpp>
 #include <cleave/supernet/darts_operations.hpp>

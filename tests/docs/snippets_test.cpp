@@ -142,10 +142,10 @@ TEST_CASE("reliability.md: a search that goes on where it was stopped") {
       // [resume]
       const auto settings_now = settings_of(search, data);
       auto state = std::filesystem::exists("checkpoint")
-                       ? load_checkpoint("checkpoint", search, settings_now)
+                       ? load_checkpoint("checkpoint", search.plan(), settings_now)
                        : search.start();
       Autosave autosave(std::chrono::minutes(1),
-                        [&] { save_checkpoint<Search>("checkpoint", settings_now, state); });
+                        [&] { save_checkpoint("checkpoint", settings_now, state); });
       search.run(data, {.observe = std::ref(autosave), .stop_requested = stop_requested}, state);
       // [resume]
       CHECK(state.result.genotype() == expected.genotype());

@@ -70,11 +70,11 @@ TEST_CASE("a run goes on from its file, in another search object, as if it had n
   const TemporaryFolder folder;
   std::size_t ticks = 0;
   auto state = stopped(search, [&] { return ++ticks == 20; });
-  cleave::save_checkpoint<Search>(folder.path() / "checkpoint", list, state);
+  cleave::save_checkpoint(folder.path() / "checkpoint", list, state);
   search.run(digits(), {}, state);
 
   const auto again = search_with(settings);
-  auto other = cleave::load_checkpoint(folder.path() / "checkpoint", again, list);
+  auto other = cleave::load_checkpoint(folder.path() / "checkpoint", again.plan(), list);
   again.run(digits(), {}, other);
   CHECK(found(other.result) == found(state.result));
 }
@@ -85,18 +85,18 @@ TEST_CASE("a checkpoint of other settings is refused with the list of difference
   auto settings = tiny(cleave::Restart::LastSplit);
   const auto search = search_with(settings);
   auto state = search.start();
-  cleave::save_checkpoint<Search>(path, cleave::settings_of(search, digits()), state);
+  cleave::save_checkpoint(path, cleave::settings_of(search, digits()), state);
 
   settings.batch = 16;
   settings.schedule.final_epochs = 3;
   const auto other = search_with(settings);
   const auto list = cleave::settings_of(other, digits());
-  CHECK_THROWS_WITH(cleave::load_checkpoint(path, other, list),
+  CHECK_THROWS_WITH(cleave::load_checkpoint(path, other.plan(), list),
                     Contains("2 settings differ") && Contains("batch: 32 there, 16 here") &&
                         Contains("schedule.final_epochs: 1 there, 3 here"));
-  CHECK_NOTHROW(cleave::load_checkpoint(path, other, list, {"batch", "schedule"}));
+  CHECK_NOTHROW(cleave::load_checkpoint(path, other.plan(), list, {"batch", "schedule"}));
   const auto fewer = cleave::settings_of(search, digits().take(100, 50));
-  CHECK_THROWS_WITH(cleave::load_checkpoint(path, search, fewer), Contains("data: digits, 200"));
+  CHECK_THROWS_WITH(cleave::load_checkpoint(path, search.plan(), fewer), Contains("data: digits, 200"));
 }
 
 TEST_CASE("a checkpoint of another supernet names the tensor that does not fit") {
@@ -106,11 +106,11 @@ TEST_CASE("a checkpoint of another supernet names the tensor that does not fit")
   const auto search = search_with(settings);
   auto state = stopped(search, [] { return true; });
   REQUIRE(state.live.size() == 1);
-  cleave::save_checkpoint<Search>(path, cleave::settings_of(search, digits()), state);
+  cleave::save_checkpoint(path, cleave::settings_of(search, digits()), state);
   settings.supernet.channels = 4;
   const auto wider = search_with(settings);
   CHECK_THROWS_WITH(
-      cleave::load_checkpoint(path, wider, cleave::settings_of(wider, digits()), {"supernet"}),
+      cleave::load_checkpoint(path, wider.plan(), cleave::settings_of(wider, digits()), {"supernet"}),
       Contains("in live 0.weights: expected a tensor [") && Contains("of Float"));
 }
 
@@ -124,7 +124,7 @@ TEST_CASE("a checkpoint holds little more than its state") {
   for (const auto& [node, live] : state.live)  // weights and their momentum
     bytes += 2 * static_cast<std::size_t>(live.net.arena().size()) * sizeof(float);
   cleave::archive::Writer writer;
-  cleave::write_run<Search>(writer, state);
+  cleave::write_run(writer, state);
   CHECK(writer.buffer().size() > bytes);
   CHECK(static_cast<double>(writer.buffer().size()) < 1.1 * static_cast<double>(bytes));
 }
@@ -135,11 +135,11 @@ TEST_CASE("no damage to a checkpoint's value does worse than an error") {
   std::size_t ticks = 0;
   auto state = stopped(search, [&] { return ++ticks == 9; });
   cleave::archive::Writer writer;
-  cleave::write_run<Search>(writer, state);
+  cleave::write_run(writer, state);
   const std::vector<std::byte> bytes(writer.buffer().begin(), writer.buffer().end());
   const auto read = [&](std::span<const std::byte> data) {
     cleave::archive::Reader reader(data, "checkpoint");
-    return cleave::read_run(reader, search);
+    return cleave::read_run(reader, search.plan());
   };
   CHECK_NOTHROW(read(bytes));
   for (std::size_t size = 0; size < bytes.size(); size += 97)
@@ -167,9 +167,9 @@ TEST_CASE("a state that no run can have left is an error, not undefined behaviou
   };
   const auto read_back = [&](Search::State& state) {
     cleave::archive::Writer writer;
-    cleave::write_run<Search>(writer, state);
+    cleave::write_run(writer, state);
     cleave::archive::Reader reader(writer.buffer(), "checkpoint");
-    return cleave::read_run(reader, search);
+    return cleave::read_run(reader, search.plan());
   };
   const auto refused = [&](Search::State& state, const char* why) {
     CHECK_THROWS_WITH(

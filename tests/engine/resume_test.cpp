@@ -74,9 +74,9 @@ void check_resumed(const Strategy& strategy, at::Device device = at::kCPU) {
     REQUIRE(stops < 1000);
     // Forgotten, and made again from its bytes.
     cleave::archive::Writer bytes;
-    cleave::write_run<std::decay_t<decltype(search)>>(bytes, state);
+    cleave::write_run(bytes, state);
     cleave::archive::Reader reader(bytes.buffer(), "state");
-    state = cleave::read_run(reader, search);
+    state = cleave::read_run(reader, search.plan());
     REQUIRE(reader.left() == 0);
   }
   CHECK(stopped_in[cleave::Stage::Retraining] > 0);

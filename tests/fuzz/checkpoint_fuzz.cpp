@@ -64,7 +64,7 @@ std::vector<std::vector<std::byte>> good_runs() {
     } catch (const Interrupted&) {
     }
     archive::Writer writer;
-    write_run<Search>(writer, state);
+    write_run(writer, state);
     saved.emplace_back(writer.buffer().begin(), writer.buffer().end());
     if (complete) return saved;
   }
@@ -106,7 +106,7 @@ std::vector<std::byte> changed(const std::vector<std::vector<std::byte>>& good, 
 /// A few steps of whatever comes next, and the report on it.
 void checkpoint(Input input) {
   archive::Reader reader(input, "fuzz");
-  auto state = read_run(reader, search());
+  auto state = read_run(reader, search().plan());
   std::size_t ticks = 0;
   const RunControl few{.stop_requested = [&] { return ++ticks == 4; }};
   try {
@@ -117,7 +117,7 @@ void checkpoint(Input input) {
   (void)report::to_json(state.result)
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   archive::Writer writer;
-  write_run<Search>(writer, state);
+  write_run(writer, state);
 }
 
 void retraining(Input input) {

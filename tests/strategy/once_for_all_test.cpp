@@ -335,9 +335,9 @@ TEST_CASE("an OFA search goes on from a checkpoint as if it had not been stopped
     const RunControl stopping{[](const Progress&) {}, [&] { return ++ticks > stop_after; }};
     CHECK_THROWS_AS(search.run(small.data, stopping, state), Interrupted);
     archive::Writer to;
-    write_run<Search>(to, state);
+    write_run(to, state);
     archive::Reader from(to.buffer(), "run");
-    state = read_run(from, search);
+    state = read_run(from, search.plan());
   }
   search.run(small.data, {}, state);
   const auto& resumed = state.result;
@@ -386,9 +386,9 @@ TEST_CASE("a predictor leads the search of a leaf, also of one that was stopped 
         [&] { return signs > 0; }};
     CHECK_THROWS_AS(search.run(small.data, stopping, state), Interrupted);
     archive::Writer to;
-    write_run<LedSearch>(to, state);
+    write_run(to, state);
     archive::Reader from(to.buffer(), "run");
-    state = read_run(from, search);
+    state = read_run(from, search.plan());
     judged += signs;
   }
   CHECK(judged >= 3);

@@ -35,8 +35,7 @@ class SettingsList {
       for (const auto& item : value) {
         SettingsList one;
         one("", item);
-        for (const auto& [key, part] : one.values_)
-          text += (text.empty() ? "" : ", ") + (key.empty() ? part : key.substr(1) + " " + part);
+        one.append_to(text);
       }
       put(name, "[" + text + "]");
     } else {
@@ -59,6 +58,12 @@ class SettingsList {
  private:
   void put(std::string_view name, std::string value) {
     values_[prefix_ + std::string(name)] = std::move(value);
+  }
+
+  /// As an item of a list.
+  void append_to(std::string& text) const {
+    for (const auto& [key, part] : values_)
+      text += (text.empty() ? "" : ", ") + (key.empty() ? part : key.substr(1) + " " + part);
   }
 
   std::string prefix_;

@@ -9,10 +9,11 @@
 #include <cleave/core/settings_list.hpp>
 #include <cleave/data/concept.hpp>
 #include <cleave/engine/retrain.hpp>
-#include <cleave/engine/run_state.hpp>
+#include <cleave/engine/search_plan.hpp>
 #include <cleave/version.hpp>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -127,9 +128,9 @@ void read_map(archive::Reader& from, std::string_view name, std::size_t limit,
 }  // namespace detail
 
 /// Writes a run's whole state as one object. Cost: one copy of the weights and moments alive.
-template <class Search>
-void write_run(archive::Writer& to, typename Search::State& state) {
-  using Space = typename Search::SpaceType;
+template <class Space, class Strategy, class Net, class Standalone>
+void write_run(archive::Writer& to, RunState<Space, Strategy, Net, Standalone>& state) {
+  using State = RunState<Space, Strategy, Net, Standalone>;
   to.begin_object();
   detail::result_fields(state.result, to);
   to("pending", state.pending);
@@ -137,26 +138,26 @@ void write_run(archive::Writer& to, typename Search::State& state) {
     auto text = to_text<Space>(leaf.genotype);
     detail::leaf_fields(leaf, text, to);
   });
-  detail::write_map(to, "live", state.live, [&](std::size_t, typename Search::Live& live) {
+  detail::write_map(to, "live", state.live, [&](std::size_t, typename State::Live& live) {
     live.fields(to);
   });
-  detail::write_map(to, "candidates", state.trials, [&](std::size_t, typename Search::Trial& trial) {
+  detail::write_map(to, "candidates", state.trials, [&](std::size_t, typename State::Trial& trial) {
     auto epochs = trial.recipe().epochs;
     to("epochs", epochs);
     trial.fields(to);
   });
   to.begin_field("retraining");
   to.begin_list(state.retraining ? 1 : 0);
-  if (state.retraining) archive::Codec<typename Search::Trial>::write(to, *state.retraining);
+  if (state.retraining) archive::Codec<typename State::Trial>::write(to, *state.retraining);
   to.end_object();
 }
 
-/// Reads it back: networks are made anew from the search's settings, then filled. Throws `DataError`
-/// for anything that this search cannot have written.
-template <class Search>
-[[nodiscard]] typename Search::State read_run(archive::Reader& from, const Search& search) {
-  using Space = typename Search::SpaceType;
-  auto state = search.start();
+/// Reads it back: networks are made anew from the search's plan, then filled. Throws `DataError` for
+/// anything that a search of this plan cannot have written.
+template <class Space, class Strategy, class Net, class Standalone>
+[[nodiscard]] RunState<Space, Strategy, Net, Standalone> read_run(
+    archive::Reader& from, const SearchPlan<Space, Strategy, Net, Standalone>& plan) {
+  auto state = plan.start();
   auto& result = state.result;
   from.begin_object();
   detail::result_fields(result, from);
@@ -166,7 +167,7 @@ template <class Search>
     } catch (const ValueError& error) {
       from.fail("splits of this space", error.what());
     }
-    if (result.tree[split.node].depth >= search.settings().schedule.levels())
+    if (result.tree[split.node].depth >= plan.settings().schedule.levels())
       from.fail("splits of this schedule", "one below its leaves");
     for (const auto& seen : split.outcome.evidence)
       if (!detail::fits<Space>(seen)) from.fail("evidence of this space", "decisions it has not");
@@ -195,7 +196,7 @@ template <class Search>
     from.fail(fmt::format("a chosen leaf below {}", result.leaves.size()),
               fmt::format("{}", *result.chosen));
   detail::read_map(from, "live", nodes, [&](std::size_t node) {
-    auto live = search.fresh_node(result.tree, node);
+    auto live = plan.fresh_node(result.tree, node);
     live.fields(from);
     state.live.emplace(node, std::move(live));
   });
@@ -203,15 +204,15 @@ template <class Search>
     std::size_t epochs = 0;
     from("epochs", epochs);
     const auto& leaf = result.leaves[i];
-    auto trial = search.fresh_trial(leaf.genotype, epochs, search.where(result.tree, leaf.node));
+    auto trial = plan.fresh_trial(leaf.genotype, epochs, plan.where(result.tree, leaf.node));
     trial.fields(from);
     state.trials.emplace(i, std::move(trial));
   });
   from.begin_field("retraining");
   if (from.begin_list() > 0) {
     if (!result.chosen) from.fail("no retraining before a leaf is chosen", "one");
-    state.retraining.emplace(search.fresh_retraining(result.genotype()));
-    archive::Codec<typename Search::Trial>::read(from, *state.retraining);
+    state.retraining.emplace(plan.fresh_retraining(result.genotype()));
+    archive::Codec<network::Training<Standalone>>::read(from, *state.retraining);
   }
   from.end_object();
   return state;
@@ -219,8 +220,8 @@ template <class Search>
 
 namespace detail {
 
-template <class WriteRun>
-void save(const std::filesystem::path& path, const SettingsList& settings, WriteRun write_run) {
+inline void save(const std::filesystem::path& path, const SettingsList& settings,
+                 const std::function<void(archive::Writer&)>& write_run) {
   archive::Writer to;
   to.begin_object();
   auto texts = settings.values();
@@ -231,9 +232,9 @@ void save(const std::filesystem::path& path, const SettingsList& settings, Write
   archive::write_file(path, to);
 }
 
-template <class ReadRun>
-void load(const std::filesystem::path& path, const SettingsList& settings,
-          const std::vector<std::string>& may_change, ReadRun read_run) {
+inline void load(const std::filesystem::path& path, const SettingsList& settings,
+                 const std::vector<std::string>& may_change,
+                 const std::function<void(archive::Reader&)>& read_run) {
   const archive::File file(path);
   auto from = file.reader();
   from.begin_object();
@@ -255,22 +256,21 @@ void load(const std::filesystem::path& path, const SettingsList& settings,
 }  // namespace detail
 
 /// Saves a run, so that at every moment the path leads to a whole checkpoint. Throws `IoError`.
-template <class Search>
+template <class Space, class Strategy, class Net, class Standalone>
 void save_checkpoint(const std::filesystem::path& path, const SettingsList& settings,
-                     typename Search::State& state) {
-  detail::save(path, settings, [&](archive::Writer& to) { write_run<Search>(to, state); });
+                     RunState<Space, Strategy, Net, Standalone>& state) {
+  detail::save(path, settings, [&](archive::Writer& to) { write_run(to, state); });
 }
 
 /// Reads a run back. Throws `IoError` and `DataError` as `archive::File`, and `ValueError` listing
 /// every setting that differs from those of the run that was saved, unless it `may_change`.
-template <class Search>
-[[nodiscard]] typename Search::State load_checkpoint(const std::filesystem::path& path,
-                                                     const Search& search,
-                                                     const SettingsList& settings,
-                                                     const std::vector<std::string>& may_change = {}) {
-  auto state = search.start();
+template <class Space, class Strategy, class Net, class Standalone>
+[[nodiscard]] RunState<Space, Strategy, Net, Standalone> load_checkpoint(
+    const std::filesystem::path& path, const SearchPlan<Space, Strategy, Net, Standalone>& plan,
+    const SettingsList& settings, const std::vector<std::string>& may_change = {}) {
+  auto state = plan.start();
   detail::load(path, settings, may_change,
-               [&](archive::Reader& from) { state = read_run(from, search); });
+               [&](archive::Reader& from) { state = read_run(from, plan); });
   return state;
 }
 

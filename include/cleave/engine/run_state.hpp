@@ -41,13 +41,15 @@ struct LiveNode {
   }
 };
 
-/// Everything a search is between two steps; `FewShotSearch` moves it on. Nothing else is
+/// Everything a search is between two steps; `SearchRun` moves it on. Nothing else is
 /// remembered: random streams are named by node, epoch and step, criteria keep their repeats in
 /// `LiveNode::memory`, a strategy that derives again gets the answers it had from
 /// `LiveNode::judged`, and a selection that is asked again the trials it had from `result`.
 template <class Space, class Strategy, class Net, class Standalone>
 struct RunState {
+  using SpaceType = Space;
   using Live = LiveNode<Net, Strategy>;
+  using Trial = network::Training<Standalone>;
 
   SearchResult<Space> result{};
   /// Nodes still to visit; the last is next, or under way when it is in `live`.
@@ -57,9 +59,9 @@ struct RunState {
   /// Finished leaves by node.
   std::map<std::size_t, LeafRecord<Space>> finished{};
   /// Candidates' own networks in training, by candidate.
-  std::map<std::size_t, network::Training<Standalone>> trials{};
+  std::map<std::size_t, Trial> trials{};
   /// The chosen network in retraining.
-  std::optional<network::Training<Standalone>> retraining{};
+  std::optional<Trial> retraining{};
 
   /// Lists the finished leaves in the tree's order, whatever the order of visits.
   void list_leaves() {
