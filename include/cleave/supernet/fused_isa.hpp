@@ -15,16 +15,15 @@ namespace cleave::supernet::fused {
 template <class S, class P>
 struct Kernels {
   using T = Arithmetic<S>;
-  void (*pack_three)(const Task<S, P>&, std::int64_t k);
-  void (*pack_one)(const Task<S, P>&, std::int64_t k);
-  void (*unpack_three)(const Shape&, std::int64_t k, const T* const* parts, std::int64_t count,
-                       T* dw);
+  void (*pack)(const Task<S, P>&, std::int64_t begin, std::int64_t end);
+  void (*unpack_three)(const Shape&, std::int64_t k, std::int64_t begin, std::int64_t end,
+                       const T* const* parts, std::int64_t count, T* dw);
   void (*convolve)(const Task<S, P>&, std::int64_t first, std::int64_t count, T* scratch,
                    double* moments);
   void (*mix)(const Task<S, P>&, std::int64_t image, T* scratch);
   void (*reduce)(const Task<S, P>&, std::int64_t image, T* scratch, double* reduced);
   void (*backward)(const Task<S, P>&, std::int64_t first, std::int64_t count, T* scratch,
-                   T* d_three, T* d_one);
+                   T* d_three, T* d_one, bool add);
 };
 
 }  // namespace cleave::supernet::fused

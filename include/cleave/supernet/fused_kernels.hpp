@@ -159,12 +159,12 @@ CLEAVE_FUSED_TARGET void input_gradient(const Task<S, P>& task, std::int64_t ima
   }
 }
 
-/// dx of `count` images, and their part of the weights' gradients: added to
-/// d_three [points, threes * C, C] and d_one [ones * C, C].
+/// dx of `count` images, and their part of the weights' gradients: d_three [points, threes * C, C]
+/// and d_one [ones * C, C], added to what is there or put there.
 template <class S, class P>
 CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, std::int64_t count,
                                   Arithmetic<S>* scratch, Arithmetic<S>* d_three,
-                                  Arithmetic<S>* d_one) {
+                                  Arithmetic<S>* d_one, bool add) {
   using T = Arithmetic<S>;
   const auto& s = task.shape;
   const auto c = s.channels;
@@ -228,7 +228,7 @@ CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, st
     }
     if (pixels > 0)
       product(s.one_outputs(), c, d_pixels, group<P>, s.one_outputs() * group<P>, x_pixels,
-              c * group<P>, d_one, c, pixels, true);
+              c * group<P>, d_one, c, pixels, add || begin > 0);
     if (s.threes == 0) continue;
     const auto three = s.three_outputs();
     const auto image_row = [&](std::int64_t r) {
@@ -248,7 +248,7 @@ CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, st
           v_point = v_groups;
         }
         product(three, c, m_point, group<P>, three * group<P>, v_point, c * group<P>,
-                d_three + p * three * c, c, groups, true);
+                d_three + p * three * c, c, groups, add || begin > 0);
       }
     }
     if (task.dx) {
@@ -266,8 +266,7 @@ CLEAVE_FUSED_TARGET void backward(const Task<S, P>& task, std::int64_t first, st
 
 template <class S, class P>
 inline constexpr Kernels<S, P> kernels{
-    .pack_three = pack_three<S, P>,
-    .pack_one = pack_one<S, P>,
+    .pack = pack<S, P>,
     .unpack_three = unpack_three<Arithmetic<S>>,
     .convolve = convolve<S, P>,
     .mix = mix<S, P>,

@@ -119,7 +119,7 @@ struct Task {
   S* y = nullptr;        ///< [convolutions, B, H, W, C]
   bool streams = false;  ///< y is written past the caches, since it would not stay in them
 
-  // Transformed weights, in groups along a product's depth; see `pack_three`.
+  // Transformed weights, in groups along a product's depth; see `pack`.
   std::array<const T*, max_edges> weights_three{};  ///< [C, 3, 3, C]: out, kernel, in
   std::array<const T*, max_edges> weights_one{};    ///< [C, C]: out, in
   P* three_by_input = nullptr;                      ///< [points, C, threes * C]

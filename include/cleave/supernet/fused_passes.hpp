@@ -79,12 +79,7 @@ class Passes {
       (k < s.threes ? task_.weights_three[count(k)] : task_.weights_one[count(k - s.threes)]) =
           weight;
     }
-    parallel(s.threes + s.ones, [&](std::int64_t k) {
-      if (k < s.threes)
-        kernels_.pack_three(task_, k);
-      else
-        kernels_.pack_one(task_, k - s.threes);
-    });
+    strips([&](std::int64_t begin, std::int64_t end) { kernels_.pack(task_, begin, end); });
     convolve(means, deviations);
 
     std::vector<T> scales(count(s.outputs()));
@@ -218,13 +213,17 @@ class Passes {
     if (o.one >= 0) use(s.three_outputs() + o.one * s.channels, Space::nor_conv_1x1, 2);
   }
 
+  /// work(begin, end) for strips of a convolution's outputs, of which all convolutions have alike.
   template <class Work>
-  static void parallel(std::int64_t pieces, Work work) {
-    parallel_pieces(pieces, [&](std::int64_t begin, std::int64_t end) {
-      for (auto k = begin; k < end; ++k) work(k);
+  void strips(Work work) const {
+    constexpr std::int64_t strip = 16;  // whole vectors of all kinds
+    const auto c = shape().channels;
+    if (shape().outputs() == 0) return;
+    parallel_pieces((c + strip - 1) / strip, [&](std::int64_t begin, std::int64_t end) {
+      work(begin * strip, std::min(c, end * strip));
     });
   }
-  /// The same with scratch memory of `values` values, one piece per thread.
+  /// work(k, scratch) for every piece, with scratch memory of `values` values in each thread.
   template <class Work>
   void parallel(std::int64_t pieces, std::int64_t values, Work work) const {
     parallel_pieces(pieces, [&](std::int64_t begin, std::int64_t end) {
@@ -290,26 +289,27 @@ class Passes {
       parts.push_back(sums.template as<T>() + piece * each);
     parallel(pieces, s.backward_scratch(unit_), [&](std::int64_t piece, T* scratch) {
       T* d_three = sums.template as<T>() + piece * each;
-      std::fill_n(d_three, each, T(0));
       // From the last to the first: `reduce` left the last images in the cache.
-      for (auto u = units_ * (piece + 1) / pieces; u-- > units_ * piece / pieces;) {
+      const auto last = units_ * (piece + 1) / pieces - 1;
+      for (auto u = last + 1; u-- > units_ * piece / pieces;) {
         const auto first = u * unit_;
         kernels_.backward(task_, first, std::min(unit_, s.batch - first), scratch, d_three,
-                          d_three + threes);
+                          d_three + threes, u < last);
       }
     });
     if (!task_.with_weights) return;
-    parallel(s.threes + s.ones, [&](std::int64_t k) {
-      if (k < s.threes) {
-        kernels_.unpack_three(s, k, parts.data(), pieces,
-                              weight_gradients[count(k)].template mutable_data_ptr<T>());
-        return;
+    strips([&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t k = 0; k < s.threes + s.ones; ++k) {
+        T* to = weight_gradients[count(k)].template mutable_data_ptr<T>();
+        if (k < s.threes) {
+          kernels_.unpack_three(s, k, begin, end, parts.data(), pieces, to);
+          continue;
+        }
+        const auto start = threes + (k - s.threes) * c * c;
+        std::copy(parts[0] + start + begin * c, parts[0] + start + end * c, to + begin * c);
+        for (std::size_t part = 1; part < parts.size(); ++part)
+          for (auto i = begin * c; i < end * c; ++i) to[i] += parts[part][start + i];
       }
-      T* to = weight_gradients[count(k)].template mutable_data_ptr<T>();
-      const auto start = threes + (k - s.threes) * c * c;
-      std::copy_n(parts[0] + start, c * c, to);
-      for (std::size_t part = 1; part < parts.size(); ++part)
-        for (std::int64_t i = 0; i < c * c; ++i) to[i] += parts[part][start + i];
     });
   }
 

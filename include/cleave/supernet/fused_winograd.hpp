@@ -8,86 +8,125 @@ namespace cleave::supernet::fused::CLEAVE_FUSED_ISA {
 
 inline constexpr auto points = Shape::points;
 
-/// Rows of weights [outputs, C] in both orders that products take; see `Task`.
-template <class P>
-CLEAVE_FUSED_TARGET void pack_rows(std::int64_t c, std::int64_t outputs, const P* rows,
-                                   P* by_output, P* by_input) {
-  if (rows != by_output) group_rows(c, c, rows, c, by_output);
-  constexpr std::int64_t side = 16;  // of the blocks that are transposed
-  const auto depth = c / group<P>;
-  for (std::int64_t o = 0; o < c; o += side)
-    for (std::int64_t i = 0; i < depth; i += side)
-      for (std::int64_t row = i; row < std::min(depth, i + side); ++row)
-        for (std::int64_t column = o; column < std::min(c, o + side); ++column) {
-          const auto value = load_group(rows + column * c + row * group<P>);
-          __builtin_memcpy(static_cast<void*>(by_input + (row * outputs + column) * group<P>),
-                           &value, sizeof value);
-        }
+/// One step of a transposition: squares of `step` on both sides of the diagonal change places
+/// between rows a and b, which are `step` apart.
+template <int step, class V, std::size_t... I>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void change_places(V& a, V& b,
+                                                           std::index_sequence<I...>) {
+  constexpr int n = sizeof...(I);
+  const V from_a = a;
+  a = __builtin_shufflevector(a, b, (I & step ? n + static_cast<int>(I) - step : I)...);
+  b = __builtin_shufflevector(from_a, b, (I & step ? n + I : I + step)...);
+}
+template <int step, class V, std::size_t n>
+CLEAVE_FUSED_TARGET CLEAVE_FUSED_INLINE void transpose(V (&rows)[n]) {
+  if constexpr (step < n) {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < n; ++r)
+      if ((r & step) == 0)
+        change_places<step>(rows[r], rows[r + step], std::make_index_sequence<n>());
+    transpose<2 * step>(rows);
+  }
 }
 
-/// The weights of 3x3 convolution k in Winograd's domain, G g Gᵀ, in both orders; and of 1x1
-/// convolution k.
+/// Rows [begin, end) of weights [outputs, C] in both orders that products take; see `Task`.
+template <class P>
+CLEAVE_FUSED_TARGET void pack_rows(std::int64_t c, std::int64_t outputs, std::int64_t begin,
+                                   std::int64_t end, const P* rows, P* by_output, P* by_input) {
+  if (rows != by_output)
+    group_rows(end - begin, c, rows + begin * c, c, by_output + begin * c);
+  using T = Arithmetic<P>;  // as wide as a group
+  static_assert(sizeof(T) == sizeof(Group<P>));
+  constexpr auto side = Lanes<T>::count;
+  const auto depth = c / group<P>;
+  for (auto o = begin; o < end; o += side)
+    for (std::int64_t i = 0; i < depth; i += side) {
+      const P* from = rows + o * c + i * group<P>;
+      P* to = by_input + (i * outputs + o) * group<P>;
+      if (i + side <= depth) {
+        Vector<T> square[side];
+#pragma GCC unroll 16
+        for (std::int64_t k = 0; k < side; ++k)
+          __builtin_memcpy(&square[k], from + k * c, sizeof square[k]);
+        transpose<1>(square);
+#pragma GCC unroll 16
+        for (std::int64_t k = 0; k < side; ++k)
+          __builtin_memcpy(static_cast<void*>(to + k * outputs * group<P>), &square[k],
+                           sizeof square[k]);
+        continue;
+      }
+      for (std::int64_t row = 0; row < depth - i; ++row)
+        for (std::int64_t column = 0; column < side; ++column) {
+          const auto value = load_group(from + column * c + row * group<P>);
+          __builtin_memcpy(static_cast<void*>(to + (row * outputs + column) * group<P>), &value,
+                           sizeof value);
+        }
+    }
+}
+
+/// The weights of the outputs [begin, end) of every convolution, whole vectors of them, in both
+/// orders; the 3x3s' in Winograd's domain, G g Gᵀ.
 template <class S, class P>
-CLEAVE_FUSED_TARGET void pack_three(const Task<S, P>& task, std::int64_t k) {
+CLEAVE_FUSED_TARGET void pack(const Task<S, P>& task, std::int64_t begin, std::int64_t end) {
   using T = Arithmetic<S>;
   constexpr auto lanes = Lanes<T>::count;
   const auto c = task.shape.channels;
   const auto outputs = task.shape.three_outputs();
-  const T* w = task.weights_three[static_cast<std::size_t>(k)];
-  for (std::int64_t o = 0; o < c; ++o)
-    for (std::int64_t i = 0; i < c; i += lanes) {
-      Vector<T> rows[4][3];
+  for (std::int64_t k = 0; k < task.shape.threes; ++k) {
+    const T* w = task.weights_three[static_cast<std::size_t>(k)];
+    for (std::int64_t o = begin; o < end; ++o)
+      for (std::int64_t i = 0; i < c; i += lanes) {
+        Vector<T> rows[4][3];
 #pragma GCC unroll 3
-      for (int x = 0; x < 3; ++x) {
-        const auto g0 = load(w + (o * 9 + x) * c + i);
-        const auto g1 = load(w + (o * 9 + 3 + x) * c + i);
-        const auto g2 = load(w + (o * 9 + 6 + x) * c + i);
-        const Vector<T> outer = (g0 + g2) * T(0.5);
-        const Vector<T> inner = g1 * T(0.5);
-        rows[0][x] = g0;
-        rows[1][x] = outer + inner;
-        rows[2][x] = outer - inner;
-        rows[3][x] = g2;
-      }
+        for (int x = 0; x < 3; ++x) {
+          const auto g0 = load(w + (o * 9 + x) * c + i);
+          const auto g1 = load(w + (o * 9 + 3 + x) * c + i);
+          const auto g2 = load(w + (o * 9 + 6 + x) * c + i);
+          const Vector<T> outer = (g0 + g2) * T(0.5);
+          const Vector<T> inner = g1 * T(0.5);
+          rows[0][x] = g0;
+          rows[1][x] = outer + inner;
+          rows[2][x] = outer - inner;
+          rows[3][x] = g2;
+        }
 #pragma GCC unroll 4
-      for (int y = 0; y < 4; ++y) {
-        const Vector<T> outer = (rows[y][0] + rows[y][2]) * T(0.5);
-        const Vector<T> inner = rows[y][1] * T(0.5);
-        P* to = task.three_rows + ((4 * y * outputs) + k * c + o) * c + i;
-        store(to, rows[y][0]);
-        store(to + outputs * c, Vector<T>(outer + inner));
-        store(to + 2 * outputs * c, Vector<T>(outer - inner));
-        store(to + 3 * outputs * c, rows[y][2]);
+        for (int y = 0; y < 4; ++y) {
+          const Vector<T> outer = (rows[y][0] + rows[y][2]) * T(0.5);
+          const Vector<T> inner = rows[y][1] * T(0.5);
+          P* to = task.three_rows + ((4 * y * outputs) + k * c + o) * c + i;
+          store(to, rows[y][0]);
+          store(to + outputs * c, Vector<T>(outer + inner));
+          store(to + 2 * outputs * c, Vector<T>(outer - inner));
+          store(to + 3 * outputs * c, rows[y][2]);
+        }
       }
+    for (std::int64_t p = 0; p < points; ++p) {
+      const auto at = (p * outputs + k * c) * c;
+      pack_rows(c, outputs, begin, end, task.three_rows + at, task.three_by_output + at,
+                task.three_by_input + p * c * outputs + k * c * group<P>);
     }
-  for (std::int64_t p = 0; p < points; ++p) {
-    const auto at = (p * outputs + k * c) * c;
-    pack_rows(c, outputs, task.three_rows + at, task.three_by_output + at,
-              task.three_by_input + p * c * outputs + k * c * group<P>);
+  }
+  for (std::int64_t k = 0; k < task.shape.ones; ++k) {
+    const auto at = k * c * c;
+    const T* w = task.weights_one[static_cast<std::size_t>(k)];
+    for (std::int64_t i = begin * c; i < end * c; i += lanes)
+      store(task.one_rows + at + i, load(w + i));
+    pack_rows(c, task.shape.one_outputs(), begin, end, task.one_rows + at,
+              task.one_by_output + at, task.one_by_input + k * c * group<P>);
   }
 }
 
-template <class S, class P>
-CLEAVE_FUSED_TARGET void pack_one(const Task<S, P>& task, std::int64_t k) {
-  using T = Arithmetic<S>;
-  constexpr auto lanes = Lanes<T>::count;
-  const auto c = task.shape.channels;
-  const auto at = k * c * c;
-  const T* w = task.weights_one[static_cast<std::size_t>(k)];
-  for (std::int64_t i = 0; i < c * c; i += lanes) store(task.one_rows + at + i, load(w + i));
-  pack_rows(c, task.shape.one_outputs(), task.one_rows + at, task.one_by_output + at,
-            task.one_by_input + k * c * group<P>);
-}
-
-/// The gradient of 3x3 convolution k's weights, Gᵀ dU G, from that of the transformed ones, which
-/// is the sum of `parts` buffers [points, threes * C, C]. dw: [C, 3, 3, C].
+/// The gradient of the weights of outputs [begin, end) of 3x3 convolution k, Gᵀ dU G, from that of
+/// the transformed ones, which is the sum of `parts` buffers [points, threes * C, C].
+/// dw: [C, 3, 3, C].
 template <class T>
-CLEAVE_FUSED_TARGET void unpack_three(const Shape& shape, std::int64_t k, const T* const* parts,
+CLEAVE_FUSED_TARGET void unpack_three(const Shape& shape, std::int64_t k, std::int64_t begin,
+                                      std::int64_t end, const T* const* parts,
                                       std::int64_t count, T* dw) {
   constexpr auto lanes = Lanes<T>::count;
   const auto c = shape.channels;
   const auto outputs = shape.three_outputs();
-  for (std::int64_t o = 0; o < c; ++o)
+  for (std::int64_t o = begin; o < end; ++o)
     for (std::int64_t i = 0; i < c; i += lanes) {
       Vector<T> rows[3][4];
 #pragma GCC unroll 4
