@@ -49,7 +49,8 @@ void load(benchmark::State& timing) {
   auto& [search, settings, state] = run();
   cleave::save_checkpoint("benchmark-checkpoint", settings, state);
   for (auto _ : timing)
-    benchmark::DoNotOptimize(cleave::load_checkpoint("benchmark-checkpoint", search.plan(), settings));
+    benchmark::DoNotOptimize(
+        cleave::load_checkpoint("benchmark-checkpoint", search.plan(), settings));
   std::filesystem::remove("benchmark-checkpoint");
 }
 BENCHMARK(load)->Unit(benchmark::kMillisecond);

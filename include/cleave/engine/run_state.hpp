@@ -47,7 +47,6 @@ struct LiveNode {
 /// `LiveNode::judged`, and a selection that is asked again the trials it had from `result`.
 template <class Space, class Strategy, class Net, class Standalone>
 struct RunState {
-  using SpaceType = Space;
   using Live = LiveNode<Net, Strategy>;
   using Trial = network::Training<Standalone>;
 
